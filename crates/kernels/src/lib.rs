@@ -1,0 +1,18 @@
+//! The tensor operations that F5-TTS and Vocos need, and nothing else.
+//!
+//! A network is written once, over the trait [`Backend`]; [`Cpu`] implements it. All activations are
+//! `f32` matrices of rows (frames) by columns (channels). A batch is *ragged*: the rows of its items
+//! lie one after the other, without padding, and [`Items`] tells where each begins. No operation
+//! lets one item see another, so an item's result is the same, bit for bit, alone or in any batch
+//! and with any number of threads.
+
+mod backend;
+pub mod cpu;
+mod items;
+
+pub use backend::{
+    Activation, Advance, Attention, Backend, ConvShape, ConvTail, Epilogue, Error, Istft,
+    IstftPadding, LinearInput, Modulation, Result,
+};
+pub use cpu::{Cpu, CpuOptions};
+pub use items::Items;
