@@ -1,0 +1,9 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod audio;
+mod checkpoint;
+mod duration;
+mod golden;
+mod sampler;
+mod stitch;
+mod text;

@@ -1,0 +1,2 @@
+mod grid;
+mod noise;

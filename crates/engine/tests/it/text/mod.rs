@@ -1,0 +1,5 @@
+mod chunk;
+mod reference;
+mod script;
+mod tokenize;
+mod vocab;
