@@ -1,0 +1,59 @@
+"""Turns the waves of one voice into WORK/{mel_VOICE.npy,wav_VOICE.i16,meta_VOICE.json}; mels are f16, frames x 100.
+
+mels.py WORK VOICE
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+import torch
+import torchaudio
+from layout import MEL
+
+RATE_HZ, HOP = MEL["target_sample_rate"], MEL["hop_length"]
+RMS = 0.1
+
+
+def read_wave(path: Path) -> np.ndarray:
+    """Returns a wave at 24 kHz, as loud as a prepared reference, and a whole number of frames long."""
+    wave, rate_hz = sf.read(path, dtype="float32")
+    wave = soxr.resample(wave, rate_hz, RATE_HZ).astype(np.float32)
+    wave = np.clip(wave * (RMS / np.sqrt((wave**2).mean())), -1, 1)
+    samples = round(len(wave) / HOP) * HOP
+    return np.pad(wave, (0, max(0, samples - len(wave))))[:samples]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("voice")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    to_mel = torchaudio.transforms.MelSpectrogram(
+        sample_rate=RATE_HZ, n_fft=1024, win_length=1024, hop_length=HOP, n_mels=MEL["n_mel_channels"], power=1
+    )
+    mels, utterances, frame, sample = [], [], 0, 0
+    with (options.work / f"wav_{options.voice}.i16").open("wb") as waves:
+        for line in (options.work / f"list_{options.voice}.txt").read_text().splitlines():
+            path, text = line.split("\t")
+            if not Path(path).exists():
+                continue  # linear_speech leaves out what flite reads in other words.
+            wave = read_wave(Path(path))
+            frames = len(wave) // HOP
+            mel = to_mel(torch.from_numpy(wave)).clamp(min=1e-5).log().T.numpy().astype(np.float16)[:frames]
+            mels.append(mel)
+            waves.write((wave * 32767).astype("<i2").tobytes())
+            place = dict(first_frame=frame, frames=frames, first_sample=sample, samples=len(wave))
+            utterances.append(dict(text=text, **place))
+            frame, sample = frame + frames, sample + len(wave)
+    np.save(options.work / f"mel_{options.voice}.npy", np.concatenate(mels))
+    (options.work / f"meta_{options.voice}.json").write_text(json.dumps(utterances))
+    print(options.voice, len(utterances), "utterances,", f"{frame * HOP / RATE_HZ / 3600:.2f} h")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Trains the small DiT with the official classes, on the CPU or on CUDA.
+
+    train.py WORK OUT --hours H [--init MODEL --vocab VOCAB] [--batch-frames N] [--rate LR]
+
+Resumes from OUT/last.pt. `--init` starts from an export (models/demo/model.safetensors, with its vocab.txt). The
+learning rate follows the hours used, not the steps, so a run ends when it should on any machine. The loss says little:
+judge by evaluate.py.
+"""
+
+import argparse
+import copy
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from data import Utterance, batches_of, read_utterances
+from export import read_weights
+from f5_tts.model import CFM, DiT
+from layout import ARCHITECTURE, MEL, VOICES
+
+WARM_UP_STEPS = 300
+LAST_RATE = 1e-6
+SAVE_EVERY_S = 180
+LOG_EVERY = 50
+# A machine that was suspended must not use up the time.
+LONGEST_STEP_S = 20
+AVERAGE = 0.999
+
+
+def learning_rate(top: float, step: int, part: float) -> float:
+    falling = (1 - part) ** 0.5 if part < 0.7 else (1 - part) / 0.3 * 0.55
+    return top * min(1, (step + 1) / WARM_UP_STEPS) * falling + LAST_RATE
+
+
+def read_vocabulary(path: Path | None, utterances: list[Utterance]) -> list[str]:
+    if path:
+        return path.read_text(encoding="utf-8").splitlines()
+    return [" ", *sorted({character for u in utterances for character in u.text} - {" "})]
+
+
+class Training:
+    def __init__(self, options: argparse.Namespace, vocabulary: list[str]) -> None:
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.out, self.hours, self.top_rate = options.out, options.hours, options.rate
+        self.network = DiT(**ARCHITECTURE, text_num_embeds=len(vocabulary), mel_dim=MEL["n_mel_channels"])
+        self.network.to(self.device)
+        ids = {token: i for i, token in enumerate(vocabulary)}
+        self.model = CFM(self.network, mel_spec_kwargs=MEL, vocab_char_map=ids).to(self.device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.top_rate, betas=(0.9, 0.98))
+        self.step, self.used_s = 0, 0.0
+        self.average = copy.deepcopy(self.network)
+        if self.checkpoint.exists():
+            self._resume()
+        elif options.init:
+            weights, _ = read_weights(options.init)
+            for network in (self.network, self.average):
+                network.load_state_dict(weights)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "last.pt"
+
+    @property
+    def part(self) -> float:
+        return self.used_s / (self.hours * 3600)
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["net"])
+        self.average.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.used_s = state["step"], state["used_s"]
+
+    def save(self) -> None:
+        state = dict(net=self.network.state_dict(), ema=self.average.state_dict())
+        state |= dict(optimizer=self.optimizer.state_dict(), step=self.step, used_s=self.used_s)
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+
+    def learn(self, batch: list[Utterance]) -> float:
+        start = time.time()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.top_rate, self.step, self.part)
+        mel = torch.zeros(len(batch), max(u.frames for u in batch), MEL["n_mel_channels"])
+        for row, utterance in zip(mel, batch, strict=True):
+            row[: utterance.frames] = torch.from_numpy(utterance.mel())
+        lengths = torch.tensor([u.frames for u in batch], device=self.device)
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
+            loss, _, _ = self.model(mel.to(self.device), text=[u.text for u in batch], lens=lengths)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(now, 1 - keep)
+        self.used_s += min(time.time() - start, LONGEST_STEP_S)
+        self.step += 1
+        return loss.item()
+
+    def run(self, batches: list[list[Utterance]]) -> None:
+        saved, losses = time.time(), []
+        while self.part < 1:
+            random.shuffle(batches)
+            for batch in batches:
+                if self.part >= 1:
+                    break
+                losses.append(self.learn(batch))
+                if self.step % LOG_EVERY == 0:
+                    print(self.step, f"loss {np.mean(losses):.4f}, {self.used_s / 3600:.2f} h", flush=True)
+                    losses = []
+                if time.time() - saved > SAVE_EVERY_S:
+                    self.save()
+                    saved = time.time()
+        self.save()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--hours", type=float, default=1)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--batch-frames", type=int, default=2000)
+    parser.add_argument("--init", type=Path)
+    parser.add_argument("--vocab", type=Path)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    random.seed(0)
+    options.out.mkdir(parents=True, exist_ok=True)
+    utterances = read_utterances(options.work, VOICES)
+    vocabulary = read_vocabulary(options.vocab, utterances)
+    (options.out / "vocab.txt").write_text("".join(token + "\n" for token in vocabulary), encoding="utf-8")
+    utterances = [u for u in utterances if set(u.text) <= set(vocabulary)]
+    training = Training(options, vocabulary)
+    seconds = sum(u.frames for u in utterances) * MEL["hop_length"] / MEL["target_sample_rate"]
+    print(len(utterances), "utterances,", f"{seconds / 3600:.1f} h,", len(vocabulary), "tokens,", training.device)
+    training.run(batches_of(utterances, options.batch_frames))
+    print("finished at step", training.step)
+
+
+if __name__ == "__main__":
+    main()
