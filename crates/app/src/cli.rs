@@ -1,0 +1,221 @@
+//! The commands and their arguments. What can be set elsewhere, too, is in [`crate::config`].
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, builder::BoolishValueParser};
+use clap_complete::Shell;
+
+use crate::{
+    config::{HubSettings, ModelSettings, OutputSettings, SpeechSettings, VoiceSettings},
+    failure::EXIT_CODES,
+    pages::Page,
+};
+
+/// Text to speech with a cloned voice.
+#[derive(Debug, Parser)]
+#[command(
+    name = "f5tts",
+    version,
+    max_term_width = 100,
+    after_long_help = ABOUT_SETTINGS,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// The configuration file [default: f5tts/config.toml in `$XDG_CONFIG_HOME` or ~/.config]
+    #[arg(long, global = true, env = "F5TTS_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Speak a text into a file
+    Say(Box<SayArguments>),
+    /// List, fetch and check models
+    Models(ModelsArguments),
+    /// Measure speed and memory on this machine
+    Bench(BenchArguments),
+    /// Print completions for a shell
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Print a page of the documentation
+    #[command(hide = true)]
+    Page {
+        /// Which page
+        page: Page,
+    },
+}
+
+/// What `say` is given.
+#[derive(Args, Debug)]
+#[command(
+    args_override_self = true,
+    after_long_help = format!("{SAY_EXAMPLES}\n\n{EXIT_CODES}"),
+    group = ArgGroup::new("source").required(true).args(["text", "file"])
+)]
+pub(crate) struct SayArguments {
+    /// What to say; `-` reads it from standard input
+    pub(crate) text: Option<String>,
+
+    /// Read the text from a file, in UTF-8
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Where the speech goes; `-` is standard output
+    ///
+    /// A file that exists is replaced in one step once all is done, and left as it is otherwise.
+    #[arg(short, long, value_name = "OUT", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) format: OutputSettings,
+
+    /// Print what was done as one JSON object on standard output
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Draw the spectrogram of the speech
+    #[arg(long, value_name = "PNG", help_heading = "Output")]
+    pub(crate) spectrogram: Option<PathBuf>,
+
+    /// Write the result of every stage as a safetensors file
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) dump_stages: Option<PathBuf>,
+
+    /// Show no progress and no closing line, just warnings and errors
+    #[arg(
+        short,
+        long,
+        env = "F5TTS_QUIET",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Output"
+    )]
+    pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) voice: VoiceSettings,
+    #[command(flatten)]
+    pub(crate) speech: SpeechSettings,
+    #[command(flatten)]
+    pub(crate) model: ModelSettings,
+    #[command(flatten)]
+    pub(crate) hub: HubSettings,
+}
+
+/// What `models` is given.
+#[derive(Args, Debug)]
+pub(crate) struct ModelsArguments {
+    #[command(subcommand)]
+    pub(crate) action: ModelsAction,
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsAction {
+    /// List the models that are known by name, and whether they are here
+    List(ModelsListArguments),
+    /// Fetch a model from the hub into the cache that the Hugging Face tools use
+    #[command(after_long_help = MODELS_GET_EXAMPLES)]
+    Get(NamedModelArguments),
+    /// Print where the files of a model are
+    Path(NamedModelArguments),
+    /// Compare the files of a model with their known checksums
+    Verify(NamedModelArguments),
+}
+
+/// What `models list` is given.
+#[derive(Args, Debug)]
+pub(crate) struct ModelsListArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) hub: HubSettings,
+}
+
+/// What a command about one model is given.
+#[derive(Args, Debug)]
+pub(crate) struct NamedModelArguments {
+    /// A name of `f5tts models list`
+    pub(crate) name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) hub: HubSettings,
+}
+
+/// What `bench` is given.
+#[derive(Args, Debug)]
+#[command(args_override_self = true, after_long_help = BENCH_EXAMPLES)]
+pub(crate) struct BenchArguments {
+    /// Mel frames, reference included; 94 make a second
+    #[arg(long, default_value = "500", value_parser = clap::value_parser!(u16).range(16..=2812))]
+    pub(crate) frames: u16,
+
+    /// How often everything is measured
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) repeat: u8,
+
+    /// Steps that the real-time factor is stated for [default: those of the model]
+    #[arg(long, alias = "nfe", value_name = "STEPS", id = "bench_nfe_step", value_parser = clap::value_parser!(u32).range(1..=128))]
+    pub(crate) nfe_step: Option<u32>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) model: ModelSettings,
+    #[command(flatten)]
+    pub(crate) hub: HubSettings,
+}
+
+const ABOUT_SETTINGS: &str =
+    "Every setting may stand on the command line, in the environment or in the configuration file;
+the first of these counts. In the file, `--nfe-step 16` is written `nfe_step = 16`.
+
+  f5tts say \"Hello from f5tts.\" -o hello.wav
+  f5tts models get F5TTS_v1_Base
+  f5tts help say";
+
+const SAY_EXAMPLES: &str = "Examples:
+  The small demonstration model in this program, with one of its voices
+    f5tts say \"Hello from f5tts.\" --voice rms -o hello.wav
+
+  A voice of your own, once `f5tts models get F5TTS_v1_Base` has fetched a real model
+    f5tts say \"Anything.\" --voice anna.wav --ref-text \"What Anna says in it.\" -o anything.wav
+
+  A long text, fast
+    f5tts say --file story.txt --quality fast -o story.mp3
+
+  The same speech as last time, and what was done as JSON
+    f5tts say \"Once more.\" --seed 7 --json -o again.flac
+
+  A dialogue
+    f5tts say \"[slt] Who is there? [rms] Nobody.\" --multi-voice -o dialogue.wav
+
+  In a pipeline
+    echo \"To a player.\" | f5tts say - -o - | aplay";
+
+const MODELS_GET_EXAMPLES: &str = "Examples:
+  f5tts models get F5TTS_v1_Base
+  HF_ENDPOINT=https://mirror.example f5tts models get F5TTS_v1_Base";
+
+const BENCH_EXAMPLES: &str = "Examples:
+  f5tts bench
+  f5tts bench --model F5TTS_v1_Base --frames 1000 --repeat 3 --json";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  f5tts completions bash > ~/.local/share/bash-completion/completions/f5tts
+  f5tts completions zsh > ~/.zfunc/_f5tts
+  f5tts completions fish > ~/.config/fish/completions/f5tts.fish";

@@ -1,0 +1,169 @@
+//! The voices that are known by name, and voices from files.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, anyhow, ensure};
+use f5tts_engine::{Voice, audio::DecodeLimits};
+
+use crate::{
+    config::VoiceSettings,
+    demo,
+    failure::{Failure, OrBadInput},
+};
+
+/// What in a directory of voices is a recording.
+const EXTENSIONS: [&str; 12] = [
+    "wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "aiff", "caf", "webm",
+];
+/// No transcript of twelve seconds is longer.
+const MAX_TRANSCRIPT_BYTES: u64 = 64 << 10;
+
+/// The voices by name.
+#[derive(Debug)]
+pub(crate) struct VoiceBook<'a> {
+    settings: &'a VoiceSettings,
+    known: BTreeMap<String, Source>,
+}
+
+/// A voice that is ready, and what it is called.
+#[derive(Debug)]
+pub(crate) struct NamedVoice {
+    pub(crate) name: String,
+    pub(crate) voice: Voice,
+}
+
+#[derive(Debug)]
+enum Source {
+    Bundled(&'static demo::BundledVoice),
+    File(PathBuf),
+}
+
+impl<'a> VoiceBook<'a> {
+    /// The bundled voices, then those of the directory, then those that were added one by one; a
+    /// later one takes the place of an earlier one of its name.
+    pub(crate) fn new(settings: &'a VoiceSettings) -> Result<Self, Failure> {
+        let bundled = demo::VOICES.iter();
+        let mut known: BTreeMap<_, _> = bundled
+            .map(|voice| (voice.name.to_owned(), Source::Bundled(voice)))
+            .collect();
+        if let Some(directory) = &settings.voices_dir {
+            let found = recordings(directory)
+                .or_bad_input_in(format!("the directory of voices `{}`", directory.display()))?;
+            known.extend(
+                found
+                    .into_iter()
+                    .map(|(name, path)| (name, Source::File(path))),
+            );
+        }
+        for added in &settings.add_voice {
+            known.insert(added.name.clone(), Source::File(added.path.clone()));
+        }
+        Ok(Self { settings, known })
+    }
+
+    /// The voice that speaks where no tag says otherwise: a known one, or a recording.
+    pub(crate) fn main(&self) -> Result<NamedVoice, Failure> {
+        let name = self.settings.voice.as_str();
+        let transcript = self.settings.ref_text.as_deref();
+        let voice = match self.known.get(name) {
+            Some(Source::Bundled(_)) if transcript.is_some() => {
+                return Err(Failure::bad_input(format!(
+                    "the voice {name} has its own transcript: give `--ref-text` with a recording"
+                )));
+            }
+            Some(source) => source.open(transcript)?,
+            None if Path::new(name).exists() => open_file(Path::new(name), transcript)?,
+            None => return Err(self.unknown(name, ", and there is no such file")),
+        };
+        Ok(NamedVoice { name: name.to_owned(), voice })
+    }
+
+    /// The voice that a tag names.
+    pub(crate) fn tagged(&self, name: &str) -> Result<NamedVoice, Failure> {
+        let source = self.known.get(name).ok_or_else(|| self.unknown(name, ""))?;
+        Ok(NamedVoice { name: name.to_owned(), voice: source.open(None)? })
+    }
+
+    fn unknown(&self, name: &str, also: &str) -> Failure {
+        let known: Vec<_> = self.known.keys().map(String::as_str).collect();
+        Failure::bad_input(format!("unknown voice `{name}`{also}; known are {}", known.join(", ")))
+    }
+}
+
+impl Source {
+    fn open(&self, transcript: Option<&str>) -> Result<Voice, Failure> {
+        match self {
+            Self::Bundled(voice) => {
+                let transcript = voice.transcript.trim_end();
+                let opened = Voice::from_bytes(voice.recording, transcript);
+                Ok(opened.with_context(|| {
+                    format!("the voice {} of this program is damaged", voice.name)
+                })?)
+            }
+            Self::File(path) => open_file(path, transcript),
+        }
+    }
+}
+
+/// The recordings of a directory by their names without extension.
+fn recordings(directory: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory).context("could not read it")? {
+        let path = entry.context("could not read it")?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_recording = extension.is_some_and(|extension| {
+            EXTENSIONS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(extension))
+        });
+        if let (true, Some(name)) = (is_recording, path.file_stem().and_then(|stem| stem.to_str()))
+        {
+            found.insert(name.to_owned(), path);
+        }
+    }
+    Ok(found)
+}
+
+fn open_file(path: &Path, transcript: Option<&str>) -> Result<Voice, Failure> {
+    try_open_file(path, transcript).or_bad_input_in(format!("the voice `{}`", path.display()))
+}
+
+fn try_open_file(path: &Path, transcript: Option<&str>) -> anyhow::Result<Voice> {
+    let recording = read(path, DecodeLimits::default().bytes as u64)?;
+    let transcript = match transcript {
+        Some(transcript) => transcript.to_owned(),
+        None => transcript_beside(path)?,
+    };
+    Ok(Voice::from_bytes(&recording, &transcript)?)
+}
+
+/// What stands in `anna.txt` beside `anna.wav`.
+fn transcript_beside(recording: &Path) -> anyhow::Result<String> {
+    let path = recording.with_extension("txt");
+    ensure!(
+        path.is_file() && path != recording,
+        "it needs a transcript: give what is said in it with `--ref-text`, or write it to `{}`",
+        path.display()
+    );
+    let in_path = || format!("its transcript `{}`", path.display());
+    let bytes = read(&path, MAX_TRANSCRIPT_BYTES).with_context(in_path)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| anyhow!("it is not UTF-8 text"))
+        .with_context(in_path)?;
+    Ok(text.trim_start_matches('\u{feff}').trim_end().to_owned())
+}
+
+fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+    ensure!(!path.is_dir(), "it is a directory");
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(max_bytes + 1).read_to_end(&mut bytes))
+        .context("could not read it")?;
+    ensure!(bytes.len() as u64 <= max_bytes, "it has more than {max_bytes} bytes");
+    Ok(bytes)
+}
