@@ -4,7 +4,7 @@ use crate::{
     audio::{DecodeError, TooShort},
     checkpoint::{CheckpointError, WeightsError},
     stop::Stopped,
-    text::plan::PlanError,
+    text::{plan::PlanError, vocab::VocabError},
 };
 
 /// A model that cannot be loaded.
@@ -17,6 +17,9 @@ pub enum LoadError {
     /// A tensor is not what the configuration says.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The vocabulary does not fit the text embedding.
+    #[error(transparent)]
+    Vocab(#[from] VocabError),
     /// The device refused.
     #[error(transparent)]
     Kernel(#[from] f5tts_kernels::Error),
@@ -59,6 +62,21 @@ pub enum SampleError {
     NotFinite {
         /// Counted from 1.
         evaluation: usize,
+    },
+    /// The vocoder gave infinite samples, or none at all.
+    #[error(
+        "the vocoder gave samples that are not finite: its weights are damaged or do not fit its configuration"
+    )]
+    NotFiniteWave,
+    /// The parts of a request do not belong together.
+    #[error("the request has {values} values of {what}, expected {expected}")]
+    Request {
+        /// Which part.
+        what: &'static str,
+        /// What it has.
+        values: usize,
+        /// What it must have.
+        expected: usize,
     },
     /// The mapped weights could not be read again.
     #[error(transparent)]

@@ -75,7 +75,7 @@ impl Voice {
             .cloned()
             .map(Warning::Recording)
             .collect();
-        warnings.extend(transcript_warnings(transcript, seconds));
+        warnings.extend(transcript_warnings(&text, seconds));
         Ok(Prepared {
             transcript: text,
             mel: audio::log_mel(&samples)?,
@@ -150,12 +150,9 @@ fn recording_warnings(recording: &Recording) -> Vec<Warning> {
 }
 
 /// What makes a transcript unlikely.
-fn transcript_warnings(transcript: &str, seconds: f64) -> Vec<Warning> {
-    let transcript = transcript.trim();
-    let punctuated = |last: char| last.is_ascii_punctuation() || "。！？；，…".contains(last);
-    let unfinished =
-        (!transcript.ends_with(punctuated)).then_some(Warning::TranscriptWithoutFullStop);
-    let characters_per_second = transcript.chars().count() as f64 / seconds;
+fn transcript_warnings(transcript: &ReferenceText, seconds: f64) -> Vec<Warning> {
+    let unfinished = (!transcript.was_punctuated()).then_some(Warning::TranscriptWithoutFullStop);
+    let characters_per_second = transcript.spoken().chars().count() as f64 / seconds;
     let pace = (!LIKELY_PACE.contains(&characters_per_second))
         .then_some(Warning::UnlikelyPace { characters_per_second });
     unfinished.into_iter().chain(pace).collect()

@@ -151,6 +151,10 @@ fn last_element(spec: &TensorSpec<'_>) -> Option<usize> {
 }
 
 fn is_contiguous(spec: &TensorSpec<'_>) -> bool {
+    // Without elements, the sizes bound nothing, and their product may overflow.
+    if spec.shape.contains(&0) {
+        return true;
+    }
     let mut expected = 1;
     spec.shape
         .iter()
@@ -161,7 +165,6 @@ fn is_contiguous(spec: &TensorSpec<'_>) -> bool {
             expected *= size;
             fits
         })
-        || spec.shape.contains(&0)
 }
 
 /// Copies elements in the order of the shape. The layout was checked.

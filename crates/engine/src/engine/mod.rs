@@ -121,12 +121,15 @@ pub struct Engine {
 impl Engine {
     /// Brings a model to the device.
     ///
+    /// The checkpoint's file is read as long as the engine lives: replace it by renaming, never in place.
+    ///
     /// # Errors
     /// A tensor that is missing, surplus or of another shape than the configuration says, named.
     pub fn load(parts: ModelParts, options: &EngineOptions) -> Result<Self, LoadError> {
         let backend =
             Arc::new(Cpu::new(CpuOptions { threads: options.threads, ..CpuOptions::default() })?);
         let weights = Arc::new(Weights::dit(Arc::new(parts.checkpoint))?);
+        parts.vocab.check_rows(parts.vocab.size() + 1)?;
         let dit = Dit::load(&backend, &weights, parts.config.dit.clone(), parts.vocab.size())?;
         let vocoder = Weights::vocos(Arc::new(parts.vocoder))?;
         let vocos = Vocos::load(&backend, &vocoder, parts.vocoder_config)?;
@@ -261,6 +264,9 @@ impl Engine {
     fn vocode(&self, mel: &[f32], voice: &Voice) -> Result<Vec<f32>, SampleError> {
         let items = Items::single(mel.len() / MEL_CHANNELS);
         let mut wave = self.vocos.decode(mel, &items)?.pop().unwrap_or_default();
+        if !wave.iter().all(|sample| sample.is_finite()) {
+            return Err(SampleError::NotFiniteWave);
+        }
         let gain = voice.output_gain();
         if gain < 1.0 {
             wave.iter_mut().for_each(|sample| *sample *= gain);

@@ -16,20 +16,23 @@ use crate::{
 const WAVE: Tolerance = Tolerance::relative(1e-3);
 const SEED: u64 = 4321;
 
-fn engine(threads: Option<usize>) -> Engine {
+fn parts() -> ModelParts {
     let config = ModelConfig::parse(&Golden::text("tiny_v1/config.json")).unwrap();
     let checkpoint = |name| Checkpoint::open(&Golden::path(name)).unwrap();
-    let parts = ModelParts {
+    ModelParts {
         name: "tiny".to_owned(),
         checkpoint: checkpoint("tiny_v1/model.safetensors"),
         config,
         vocab: Vocab::parse(Golden::text("tiny_v1/vocab.txt").as_bytes()).unwrap(),
         vocoder: checkpoint("vocos/pytorch_model.bin"),
         vocoder_config: VocosConfig::parse(&Golden::text("vocos/config.yaml")).unwrap(),
-    };
+    }
+}
+
+fn engine(threads: Option<usize>) -> Engine {
     // The goldens were made with the readings of pypinyin 0.55; the texts have none that differ.
     let threads = threads.and_then(NonZeroUsize::new);
-    Engine::load(parts, &EngineOptions { threads, ..EngineOptions::default() }).unwrap()
+    Engine::load(parts(), &EngineOptions { threads, ..EngineOptions::default() }).unwrap()
 }
 
 fn voice() -> Voice {
@@ -149,4 +152,15 @@ fn a_stop_ends_the_speech() {
     let part = Part { voice: &voice, text: "A cat sat." };
     let result = engine.speak(&[part], &SpeakOptions::default(), &mut (), &stop);
     assert!(matches!(result, Err(SpeakError::Sample(SampleError::Stopped(_)))));
+}
+
+#[test]
+fn a_vocabulary_that_counts_further_than_the_embedding_is_refused() {
+    // A repeated token keeps the number of tokens but not that of the last line.
+    let text = Golden::text("tiny_v1/vocab.txt");
+    let lines: Vec<&str> = text.lines().collect();
+    let repeated = format!(" \n{}\n", lines.join("\n"));
+    let vocab = Vocab::parse(repeated.as_bytes()).unwrap();
+    let loaded = Engine::load(ModelParts { vocab, ..parts() }, &EngineOptions::default());
+    assert!(matches!(loaded, Err(LoadError::Vocab(_))), "{loaded:?}");
 }

@@ -107,6 +107,7 @@ impl<B: Backend> Sampler<B> {
     /// # Errors
     /// A fault of the device.
     pub fn admit(&mut self, request: SampleRequest) -> Result<Ticket, SampleError> {
+        request.check()?;
         let mut branches = vec![Branch::Conditional];
         if request.schedule.guidance().is_some() {
             branches.push(Branch::Unconditional);
@@ -123,7 +124,10 @@ impl<B: Backend> Sampler<B> {
         self.tickets += 1;
         self.members
             .push(Member { ticket, request, conditions, modulations, done: 0 });
-        self.rearrange()?;
+        if let Err(error) = self.rearrange() {
+            self.members.pop();
+            return Err(error.into());
+        }
         Ok(ticket)
     }
 
@@ -211,10 +215,11 @@ impl<B: Backend> Sampler<B> {
 
     /// Lays the present members out anew, each with the state that it has.
     fn rearrange(&mut self) -> KernelResult<()> {
-        let previous = self.layout.take();
         if self.members.is_empty() {
+            self.layout = None;
             return Ok(());
         }
+        let previous = &self.layout;
         let mut layout = Layout::new(self.backend.as_ref(), &self.dit, &self.members)?;
         for (member, place) in self.members.iter().zip(&layout.places) {
             let (base, points) = (&mut layout.base, &mut layout.points);
@@ -354,6 +359,21 @@ impl SampleRequest {
     /// Reference and generated frames together.
     pub fn frames(&self) -> usize {
         self.known.len()
+    }
+
+    fn check(&self) -> Result<(), SampleError> {
+        let values = self.frames() * MEL_CHANNELS;
+        let steps = self.schedule.evaluations().len();
+        for (what, values, expected) in [
+            ("noise", self.noise.len(), values),
+            ("conditioning", self.conditioning.len(), values),
+            ("schedule", steps, steps.max(1)),
+        ] {
+            if values != expected {
+                return Err(SampleError::Request { what, values, expected });
+            }
+        }
+        Ok(())
     }
 
     /// Puts the known frames in the place of the sampled ones.

@@ -250,3 +250,24 @@ fn values_that_are_not_finite_are_an_error_of_their_request_alone() {
     assert_eq!(last[0].ticket, good);
     assert_eq!(last[0].mel.as_ref().unwrap(), &alone);
 }
+
+#[test]
+fn a_request_that_is_refused_leaves_the_batch_as_it_was() {
+    let mut sampler = sampler("tiny_v1");
+    let healthy = request("tiny_v1", Schedule::new(&grid(4), Method::Euler, 2.0));
+    let alone = sample(&mut sampler, healthy.clone());
+    sampler.admit(healthy.clone()).unwrap();
+    sampler.step(&Stop::default()).unwrap();
+
+    let mut short = healthy.clone();
+    short.noise.truncate(7);
+    let empty = SampleRequest { schedule: Schedule::new(&[], Method::Euler, 2.0), ..healthy };
+    for refused in [short, empty] {
+        assert!(sampler.admit(refused).is_err());
+    }
+    let mut last = Vec::new();
+    while !sampler.is_empty() {
+        last = sampler.step(&Stop::default()).unwrap();
+    }
+    assert_eq!(last[0].mel.as_ref().unwrap(), &alone);
+}

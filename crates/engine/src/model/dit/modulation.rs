@@ -104,17 +104,27 @@ impl<B: Backend> Modulations<B> {
     /// The table for evaluations at `times`.
     pub(super) fn at(&self, times: &[f32]) -> Result<Arc<ModulationTable<B>>, LoadError> {
         let key: Vec<u32> = times.iter().map(|time| time.to_bits()).collect();
+        if let Some(table) = self.kept(&key) {
+            return Ok(table);
+        }
+        // Not under the lock: the device's threads may come here again for another request.
+        let table = Arc::new(self.compute(times)?);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = match kept.iter().position(|entry| entry.times == key) {
-            Some(at) => kept.remove(at),
-            None => Kept { times: key, table: Arc::new(self.compute(times)?) },
-        };
         if kept.len() == KEPT_TABLES {
             kept.remove(0);
         }
+        kept.push(Kept { times: key, table: Arc::clone(&table) });
+        Ok(table)
+    }
+
+    /// The table of these times, if it is kept; it then is the latest used.
+    fn kept(&self, key: &[u32]) -> Option<Arc<ModulationTable<B>>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|entry| entry.times == key)?;
+        let entry = kept.remove(at);
         let table = Arc::clone(&entry.table);
         kept.push(entry);
-        Ok(table)
+        Some(table)
     }
 
     fn compute(&self, times: &[f32]) -> Result<ModulationTable<B>, LoadError> {
