@@ -1,0 +1,1 @@
+//! Jobs, voices and storage: everything between a wire format and the engine.
