@@ -1,1 +1,3 @@
 //! Jobs, voices and storage: everything between a wire format and the engine.
+
+pub mod storage;

@@ -1,0 +1,4 @@
+//! The service as its users meet it: stores, voices and jobs.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod storage;
