@@ -9,6 +9,8 @@ mod key;
 mod memory;
 mod name;
 mod probe;
+mod retry;
+mod s3;
 mod secret;
 
 use std::{fmt::Debug, ops::Range, time::Duration};
@@ -25,6 +27,8 @@ pub use key::{AudioExtension, ObjectKey, Prefix, TimingExtension, UnknownExtensi
 pub use memory::{MemoryFault, MemoryStorage, Operation};
 pub use name::{FilePath, IdempotencyHash, JobId, NameError, Repository, VoiceName, WriterId};
 pub use probe::{CreateOnly, probe};
+pub use retry::{RetryPolicy, Retrying};
+pub use s3::{S3Config, S3Credentials, S3Storage};
 pub use secret::Secret;
 
 pub(crate) use name::hexadecimal;
