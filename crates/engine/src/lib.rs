@@ -26,7 +26,7 @@ pub use observer::{Observer, Progress};
 pub use options::{CfgStrength, Silence, SpeakOptions, SpeechSeconds};
 pub use speech::{Chunk, Speech, StageTimes};
 pub use stop::{Stop, Stopped};
-pub use voice::Voice;
+pub use voice::{Voice, recording_warnings, transcript_warnings};
 pub use warning::Warning;
 
 /// Samples a second of everything that the model hears and says.

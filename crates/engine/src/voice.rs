@@ -138,8 +138,8 @@ impl Voice {
 /// A quarter of a second; less is a click and no voice.
 const SHORTEST_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 4;
 
-/// What spoils a recording, as it was given.
-fn recording_warnings(recording: &Recording) -> Vec<Warning> {
+/// What spoils a recording, as it was given: part of [`Voice::warnings`].
+pub fn recording_warnings(recording: &Recording) -> Vec<Warning> {
     let inspection = audio::inspect(&recording.to_mono(), recording.format().sample_rate_hz);
     let overdriven = (inspection.clipped_share > OVERDRIVEN_SHARE)
         .then_some(Warning::ReferenceOverdriven { clipped_share: inspection.clipped_share });
@@ -149,8 +149,8 @@ fn recording_warnings(recording: &Recording) -> Vec<Warning> {
     overdriven.into_iter().chain(abrupt).collect()
 }
 
-/// What makes a transcript unlikely.
-fn transcript_warnings(transcript: &ReferenceText, seconds: f64) -> Vec<Warning> {
+/// What makes a transcript unlikely for a trimmed recording: part of [`Voice::warnings`].
+pub fn transcript_warnings(transcript: &ReferenceText, seconds: f64) -> Vec<Warning> {
     let unfinished = (!transcript.was_punctuated()).then_some(Warning::TranscriptWithoutFullStop);
     let characters_per_second = transcript.spoken().chars().count() as f64 / seconds;
     let pace = (!LIKELY_PACE.contains(&characters_per_second))

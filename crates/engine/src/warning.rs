@@ -25,7 +25,7 @@ pub enum Warning {
     TranscriptWithoutFullStop,
     /// Recording and transcript do not seem to belong together.
     #[error(
-        "the reference has {characters_per_second:.1} characters a second: check that its transcript is just what is said"
+        "the reference has {characters_per_second:.1} characters a second, speech has 2.5 to 30: check that its transcript is just what is said"
     )]
     UnlikelyPace {
         /// Letters of the transcript by seconds of the recording.

@@ -15,7 +15,7 @@ mod segment;
 mod silence;
 mod trim;
 
-pub use decode::{DecodeError, DecodeLimits, decode};
+pub use decode::{DecodeError, DecodeLimits, container, decode};
 pub use encode::{
     EncodeError, Encoded, Encoding, Format, UnknownFormat, encode, wav_stream_header,
 };

@@ -27,6 +27,7 @@ use symphonia::core::{
 };
 
 pub use error::{DecodeError, DecodeLimits};
+pub use sniff::container;
 
 use super::recording::{PcmFormat, Recording, Warning, playing_time};
 
@@ -92,7 +93,7 @@ fn open(bytes: &[u8]) -> Result<Box<dyn FormatReader + '_>, CodecError> {
 
 fn not_opened(bytes: &[u8], error: CodecError) -> DecodeError {
     match sniff::kind(bytes) {
-        sniff::Kind::Known => DecodeError::Damaged { source: Some(error.into()) },
+        sniff::Kind::Known(_) => DecodeError::Damaged { source: Some(error.into()) },
         sniff::Kind::Other(found) => DecodeError::NotAudio { found },
     }
 }

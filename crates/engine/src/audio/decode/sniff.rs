@@ -3,23 +3,23 @@
 /// What the first bytes of a file tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A format that can be decoded: this one must be damaged.
-    Known,
+    /// A format that can be decoded: if this one cannot, it must be damaged.
+    Known(&'static str),
     /// Something else.
     Other(&'static str),
 }
 
 /// Where a tag stands, the tag, and what it tells.
 const TAGS: &[(usize, &[u8], Kind)] = &[
-    (8, b"WAVE", Kind::Known),
-    (8, b"AIFF", Kind::Known),
-    (8, b"AIFC", Kind::Known),
-    (0, b"caff", Kind::Known),
-    (0, b"fLaC", Kind::Known),
-    (0, b"ID3", Kind::Known),
-    (0, b"OggS", Kind::Known),
-    (4, b"ftyp", Kind::Known),
-    (0, b"\x1a\x45\xdf\xa3", Kind::Known),
+    (8, b"WAVE", Kind::Known("WAV")),
+    (8, b"AIFF", Kind::Known("AIFF")),
+    (8, b"AIFC", Kind::Known("AIFF")),
+    (0, b"caff", Kind::Known("CAF")),
+    (0, b"fLaC", Kind::Known("FLAC")),
+    (0, b"ID3", Kind::Known("MP3")),
+    (0, b"OggS", Kind::Known("Ogg")),
+    (4, b"ftyp", Kind::Known("MP4")),
+    (0, b"\x1a\x45\xdf\xa3", Kind::Known("WebM or Matroska")),
     (0, b"#!AMR", Kind::Other("an AMR file")),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Kind::Other("a WMA file")),
     (0, b"wvpk", Kind::Other("a WavPack file")),
@@ -34,6 +34,17 @@ const TAGS: &[(usize, &[u8], Kind)] = &[
     (0, b"{", Kind::Other("JSON")),
     (0, b"<?xml", Kind::Other("XML")),
 ];
+
+/// Names the format of a file that can be decoded, by its first bytes.
+pub fn container(bytes: &[u8]) -> Option<&'static str> {
+    match (kind(bytes), bytes) {
+        (Kind::Known(name), _) => Some(name),
+        // MPEG's frames begin with eleven ones; the layer is zero in ADTS alone.
+        (Kind::Other(_), [0xff, 0xf0..=0xff, ..]) if bytes[1] & 0x06 == 0 => Some("AAC"),
+        (Kind::Other(_), [0xff, 0xe0..=0xff, ..]) => Some("MP3"),
+        (Kind::Other(_), _) => None,
+    }
+}
 
 /// Looks at the first bytes of a file.
 pub(super) fn kind(bytes: &[u8]) -> Kind {

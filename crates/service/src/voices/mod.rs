@@ -1,0 +1,3 @@
+//! Voices: recordings with their transcripts, checked before they are kept.
+
+pub mod check;
