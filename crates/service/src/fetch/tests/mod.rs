@@ -1,140 +1,19 @@
 //! The fetcher against servers and names that mean harm.
 
+mod addresses;
+mod server;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
 
-use proptest::prelude::*;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 
 use super::*;
-
-const WAV: &[u8] = b"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0 and so on";
-
-/// A server on the loopback interface that answers by path and counts its connections.
-struct Server {
-    port: u16,
-    connections: Arc<AtomicUsize>,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let server = Self {
-            port,
-            connections: connections.clone(),
-            requests: requests.clone(),
-        };
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, requests.clone()));
-            }
-        });
-        server
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
-    }
-
-    fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
-    }
-}
-
-async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>) {
-    let mut bytes = vec![0; 4096];
-    let read = stream.read(&mut bytes).await.unwrap_or(0);
-    let request = String::from_utf8_lossy(&bytes[..read]).into_owned();
-    let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-    requests.lock().unwrap().push(request);
-    // The client may leave at any time.
-    answer(&mut stream, &path).await.ok();
-}
-
-async fn answer(stream: &mut TcpStream, path: &str) -> std::io::Result<()> {
-    let whole = |body: &[u8]| {
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        [head.as_bytes(), body].concat()
-    };
-    let head =
-        |head: &str, body: &[u8]| [b"HTTP/1.1 ", head.as_bytes(), b"\r\n\r\n", body].concat();
-    let to =
-        |place: &str| head(&format!("302 Found\r\nContent-Length: 0\r\nLocation: {place}"), b"");
-    let bytes = match path {
-        "/good" => whole(WAV),
-        "/empty" => whole(b""),
-        "/html" => whole(b"\n <!DOCTYPE html><html><body>Sign in"),
-        "/gzip" => whole(b"\x1f\x8b\x08\0\0\0\0\0\0\x03"),
-        "/encoded" => {
-            head("200 OK\r\nContent-Encoding: br\r\nContent-Length: 4", b"\0\x01\x02\x03")
-        }
-        "/partial" => head("206 Partial Content\r\nContent-Length: 4", b"RIFF"),
-        "/says-much" => head("200 OK\r\nContent-Length: 99999999999", b"RIFF"),
-        "/says-more" => head("200 OK\r\nContent-Length: 1000", WAV),
-        "/says-less" => head("200 OK\r\nContent-Length: 4", WAV),
-        "/says-two" => head("200 OK\r\nContent-Length: 4\r\nContent-Length: 5", WAV),
-        "/no-http" => b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(),
-        "/status" => head("500 secret internals\r\nContent-Length: 6", b"secret"),
-        "/to-good" => to("/good"),
-        "/to-2" => to("/to-good"),
-        "/to-3" => to("/to-2"),
-        "/to-4" => to("/to-3"),
-        "/to-itself" => to("/to-itself"),
-        "/to-nowhere" => to("http://["),
-        "/to-metadata" => to("http://169.254.169.254/latest/meta-data/"),
-        "/to-file" => to("file:///etc/passwd"),
-        "/to-port" => to("http://example.com:22/"),
-        "/to-user" => to("http://root:secret@example.com/"),
-        "/to-internal" => to("http://10.0.0.1/"),
-        "/to-nothing" => head("302 Found\r\nContent-Length: 0", b""),
-        "/endless" => return endless(stream).await,
-        "/slow" => return slow(stream).await,
-        "/silent" => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
-            Vec::new()
-        }
-        _ => head("404 Not Found\r\nContent-Length: 0", b""),
-    };
-    stream.write_all(&bytes).await?;
-    stream.shutdown().await
-}
-
-async fn endless(stream: &mut TcpStream) -> std::io::Result<()> {
-    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    stream.write_all(head).await?;
-    loop {
-        stream.write_all(b"400\r\n").await?;
-        stream.write_all(&[7; 0x400]).await?;
-        stream.write_all(b"\r\n").await?;
-    }
-}
-
-/// Never silent for long, and never done.
-async fn slow(stream: &mut TcpStream) -> std::io::Result<()> {
-    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-    stream.write_all(head).await?;
-    loop {
-        stream.write_all(b"R").await?;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
+use server::{Server, WAV};
 
 /// Names with answers of their own: the last one stays.
 #[derive(Debug, Default)]
@@ -146,6 +25,9 @@ struct FakeNames {
 #[async_trait]
 impl Names for FakeNames {
     async fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if name == "slow.test" {
+            std::future::pending::<()>().await;
+        }
         let turn = self.asked.fetch_add(1, Ordering::SeqCst);
         let known = self.answers.iter().find(|(known, _)| *known == name);
         let (_, answers) = known.ok_or(io::ErrorKind::NotFound)?;
@@ -196,6 +78,34 @@ async fn what_a_server_sends_arrives() {
     assert!(!request.contains("cookie") && !request.contains("referer"), "{request}");
 }
 
+#[test]
+fn no_proxy_of_the_environment_is_asked() {
+    // A proxy would look names up by itself. The test above once more, where one is named.
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    test.args(["--exact", "fetch::tests::what_a_server_sends_arrives"]);
+    for name in [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
+        test.env(name, &url);
+    }
+    let output = test
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "{text}");
+    assert!(proxy.accept().is_err(), "the proxy got a connection");
+}
+
 #[tokio::test]
 async fn bad_servers_are_given_up() {
     let server = Server::start().await;
@@ -211,6 +121,8 @@ async fn bad_servers_are_given_up() {
         ("/says-more", Reason::Interrupted),
         ("/says-two", Reason::Connection),
         ("/no-http", Reason::Connection),
+        ("/long-head", Reason::Connection),
+        ("/long-line", Reason::Connection),
         ("/status", Reason::Status { status: 500 }),
         ("/missing", Reason::Status { status: 404 }),
     ] {
@@ -222,12 +134,22 @@ async fn bad_servers_are_given_up() {
 async fn slow_servers_are_given_up_in_time() {
     let server = Server::start().await;
     let fetcher = fetcher_of(&server);
-    for (path, at_least, at_most) in [("/silent", 0.25, 0.8), ("/slow", 0.85, 1.5)] {
+    for (path, at_least, at_most) in [
+        ("/silent", 0.25, 0.8),
+        ("/slow", 0.85, 1.5),
+        ("/slow-head", 0.25, 1.5),
+    ] {
         let begin = Instant::now();
         assert_eq!(reason(&fetcher, &server.url(path)).await, Reason::Timeout, "{path}");
         let seconds = begin.elapsed().as_secs_f64();
         assert!((at_least..at_most).contains(&seconds), "{path}: {seconds} s");
     }
+}
+
+#[tokio::test]
+async fn a_slow_look_up_counts_as_well() {
+    let fetcher = fetcher(rules(&[]), FakeNames::default());
+    assert_eq!(reason(&fetcher, "http://slow.test/").await, Reason::Timeout);
 }
 
 #[tokio::test]
@@ -517,105 +439,4 @@ async fn errors_give_nothing_away() {
         error.to_string(),
         "could not fetch `https://example.com/…`: port 99 is not allowed, only 80 and 443 are"
     );
-}
-
-/// The ways to write an IPv4 address that URLs know.
-fn spellings_v4(address: Ipv4Addr) -> Vec<String> {
-    let [a, b, c, d] = address.octets();
-    let bits = address.to_bits();
-    let rest = bits & 0xff_ffff;
-    let mapped = address.to_ipv6_mapped();
-    let (high, low) = (bits >> 16, bits & 0xffff);
-    vec![
-        format!("{a}.{b}.{c}.{d}"),
-        format!("{a}.{b}.{c}.{d}."),
-        format!("{bits}"),
-        format!("0x{bits:x}"),
-        format!("0X{bits:08X}"),
-        format!("0{bits:o}"),
-        format!("{a}.{rest}"),
-        format!("{a}.{b}.{}", bits & 0xffff),
-        format!("0{a:o}.0x{b:x}.{c}.0{d:o}"),
-        format!("{a}。{b}．{c}.{d}"),
-        format!("{a}.{b}.{c}.{d}")
-            .replace('1', "１")
-            .replace('2', "②"),
-        format!("{a}%2E{b}.{c}.{d}"),
-        format!("[{mapped}]"),
-        format!("[::ffff:{high:x}:{low:x}]"),
-        format!("[64:ff9b::{high:x}:{low:x}]"),
-        format!("[2002:{high:x}:{low:x}::1]"),
-    ]
-}
-
-fn spellings_v6(address: Ipv6Addr) -> Vec<String> {
-    let full: Vec<String> = address
-        .segments()
-        .iter()
-        .map(|segment| format!("{segment:04X}"))
-        .collect();
-    vec![format!("[{address}]"), format!("[{}]", full.join(":"))]
-}
-
-fn ipv4() -> impl Strategy<Value = Ipv4Addr> {
-    // The first octet decides nearly everything, so half of the cases begin as internal ones do.
-    let internal =
-        prop::sample::select(vec![0_u8, 10, 100, 127, 169, 172, 192, 198, 203, 224, 255]);
-    prop_oneof![
-        any::<u32>().prop_map(Ipv4Addr::from),
-        (internal, any::<[u8; 3]>()).prop_map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d)),
-    ]
-}
-
-/// Whether the rules let a URL through to its own literal address.
-fn is_reachable(rules: &Rules, url: &str) -> Option<IpAddr> {
-    let url = rules.read(url).ok()?;
-    let target = rules.target(&url).unwrap();
-    target
-        .literal()
-        .filter(|&address| rules.permit(&target, address))
-}
-
-proptest! {
-    #[test]
-    fn an_ipv4_address_is_reached_only_if_public(address in ipv4()) {
-        let rules = rules(&[]);
-        let is_public = classify(address.into()) == Reach::Public;
-        for host in spellings_v4(address) {
-            let reached = is_reachable(&rules, &format!("http://{host}/"));
-            prop_assert_eq!(reached.is_some(), is_public, "{}", host);
-        }
-    }
-
-    #[test]
-    fn an_ipv6_address_is_reached_only_if_public(bits: u128) {
-        let rules = rules(&[]);
-        // Shifted right, the front is zero, as in mapped and compatible addresses.
-        for bits in [bits, bits >> 80, bits >> 96, bits | 0x2000 << 112] {
-            let address = Ipv6Addr::from(bits);
-            let is_public = classify(address.into()) == Reach::Public;
-            for host in spellings_v6(address) {
-                let reached = is_reachable(&rules, &format!("http://{host}/"));
-                prop_assert_eq!(reached.is_some(), is_public, "{}", host);
-            }
-        }
-    }
-
-    #[test]
-    fn whatever_passes_is_a_public_web_address(url in "(https?|ftp|file|HTTP):/{0,3}[a-z0-9.:@%/\\\\\\[\\]①。\t -]{0,30}") {
-        let rules = rules(&[]);
-        if let Some(address) = is_reachable(&rules, &url) {
-            prop_assert_eq!(classify(address), Reach::Public);
-        }
-        if let Ok(read) = rules.read(&url) {
-            prop_assert!(matches!(read.scheme(), "http" | "https"));
-            prop_assert!(matches!(read.port_or_known_default(), Some(80 | 443)));
-            prop_assert!(read.username().is_empty() && read.password().is_none());
-        }
-    }
-
-    #[test]
-    fn no_bytes_upset_the_look_at_content(bytes: Vec<u8>) {
-        content::foreign(&bytes);
-    }
 }
