@@ -1,0 +1,16 @@
+//! The smallest worker.
+
+use runpod_worker::{Context, Failure, Job, handler, start};
+use serde_json::{Value, json};
+
+async fn hello(job: Job, _context: Context) -> Result<Value, Failure> {
+    let name = job.input["name"]
+        .as_str()
+        .ok_or_else(|| Failure::message("`name` must be a text"))?;
+    Ok(json!({ "greeting": format!("Hello, {name}!") }))
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    start(handler(hello)).await
+}
