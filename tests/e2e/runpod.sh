@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The RunPod worker end to end: against the simulated platform, and its local API against the official client.
+#
+#     tests/e2e/runpod.sh [--only TEXT] [--parallel N]
+#
+# What is expected stands in runpod.toml. The virtual environment with requirements.txt is made below the target folder.
+# WORKER names an example `echo` that is built already.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+requirements=tests/e2e/requirements.txt
+environment=$target/e2e-venv
+
+if [[ -z ${WORKER:-} ]]; then
+    cargo build --quiet --locked --package runpod-worker --example echo
+    WORKER=$target/debug/examples/echo
+fi
+if ! cmp --quiet "$requirements" "$environment/made-from"; then
+    python3 -m venv --clear "$environment"
+    "$environment/bin/pip" install --quiet --requirement "$requirements"
+    cp "$requirements" "$environment/made-from"
+fi
+
+"$environment/bin/python" tests/e2e/runpod_cases.py --worker "$WORKER" "$@"
+if [[ $# -eq 0 ]]; then
+    "$environment/bin/python" tests/e2e/runpod_client.py "$WORKER"
+fi
