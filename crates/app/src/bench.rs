@@ -79,9 +79,9 @@ fn measurement(
     startup: Duration,
     memory: Option<Memory>,
 ) -> Measurement {
-    let nfe_step = arguments.nfe_step.unwrap_or_else(|| {
-        u32::try_from(wiring::default_steps(engine.config().defaults).get()).unwrap_or(u32::MAX)
-    });
+    let nfe_step = arguments
+        .nfe_step
+        .unwrap_or_else(|| u32::try_from(engine.config().defaults.nfe().get()).unwrap_or(u32::MAX));
     let audio_ms =
         f64::from(arguments.frames) * HOP_LENGTH as f64 / f64::from(SAMPLE_RATE_HZ) * 1e3;
     let work_ms = f64::from(nfe_step) * evaluation_ms.median + vocoder_ms.median;

@@ -127,19 +127,7 @@ pub(crate) fn speak_options(
 /// A number of steps beats a quality, which beats what the model's configuration says.
 fn steps(speech: &SpeechSettings, model: ModelDefaults) -> Nfe {
     let quality = speech.quality.map(|quality| quality.steps());
-    let model = || default_steps(model);
-    speech
-        .nfe_step
-        .or_else(|| Nfe::try_from(quality?).ok())
-        .unwrap_or_else(model)
-}
-
-/// What a request gets that does not say how many steps.
-pub(crate) fn default_steps(model: ModelDefaults) -> Nfe {
-    let steps = model.nfe_step.and_then(|steps| u32::try_from(steps).ok());
-    steps
-        .and_then(|steps| Nfe::try_from(steps).ok())
-        .unwrap_or_default()
+    speech.nfe_step.or(quality).unwrap_or_else(|| model.nfe())
 }
 
 #[cfg(test)]

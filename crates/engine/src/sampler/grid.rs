@@ -13,6 +13,12 @@ impl Nfe {
     pub const RANGE: (u32, u32) = (1, 128);
     /// The original's default.
     pub const DEFAULT: Self = Self(32);
+    /// The seven steps of EPSS: four times as fast.
+    pub const FAST: Self = Self(7);
+    /// The sixteen steps of EPSS: twice as fast.
+    pub const BALANCED: Self = Self(16);
+    /// As the original.
+    pub const BEST: Self = Self::DEFAULT;
 
     /// The number of steps.
     pub const fn get(self) -> usize {

@@ -1,4 +1,5 @@
 use super::document::{ConfigError, Table};
+use crate::sampler::grid::Nfe;
 
 /// Groups of the convolution over positions; the width must be a multiple of it.
 const CONV_GROUPS: usize = 16;
@@ -24,6 +25,16 @@ pub struct ModelConfig {
 pub struct ModelDefaults {
     /// Steps of the sampler.
     pub nfe_step: Option<usize>,
+}
+
+impl ModelDefaults {
+    /// The steps of a request that does not say how many.
+    pub fn nfe(self) -> Nfe {
+        self.nfe_step
+            .and_then(|steps| u32::try_from(steps).ok())
+            .and_then(|steps| Nfe::try_from(steps).ok())
+            .unwrap_or_default()
+    }
 }
 
 /// The sizes and switches of a `DiT`. Those that were parsed, and the presets, are valid.
