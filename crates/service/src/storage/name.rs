@@ -106,6 +106,12 @@ impl VoiceName {
     }
 }
 
+impl fmt::Display for VoiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl TryFrom<&str> for VoiceName {
     type Error = NameError;
 
@@ -161,6 +167,12 @@ impl JobId {
     }
 }
 
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl TryFrom<&str> for JobId {
     type Error = NameError;
 
@@ -181,6 +193,12 @@ impl WriterId {
     /// The identifier as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for WriterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -227,6 +245,12 @@ impl IdempotencyHash {
     /// The digest of a key: equal for equal keys, and it tells nothing about them.
     pub fn of(key: &str) -> Self {
         Self(hexadecimal(&Sha256::digest(key.as_bytes())))
+    }
+
+    /// The digest that is written so, as in a key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }
 
     /// 64 hexadecimal digits in lower case.

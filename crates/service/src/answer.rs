@@ -1,0 +1,173 @@
+//! What a client reads about a job.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    jobs::{Event, History, Outcome},
+    rendering::{Rendered, Timed},
+    request::{SpeechRequest, TimingFormat},
+    storage::JobId,
+    voices::ReadyVoice,
+};
+
+/// What the service knows of a job that was spoken.
+#[derive(Debug)]
+pub(crate) struct Spoken<'a> {
+    pub(crate) job: &'a JobId,
+    pub(crate) request: &'a SpeechRequest,
+    pub(crate) seed: u64,
+    pub(crate) model: &'a str,
+    /// The voice of each piece.
+    pub(crate) voices: &'a [ReadyVoice],
+    pub(crate) warnings: &'a [String],
+    pub(crate) voice_time: Duration,
+    pub(crate) store_time: Duration,
+}
+
+/// The answer, as far as it stays the same for ever.
+pub(crate) fn outcome(spoken: &Spoken<'_>, rendered: &Rendered) -> Outcome {
+    let request = spoken.request;
+    let mut answer = object(json!({
+        "job_id": spoken.job.as_str(),
+        "status": "COMPLETED",
+        "content_type": rendered.audio.content_type,
+        "duration": rounded(rendered.seconds, 1e4),
+        "sample_rate": request.sample_rate_hz,
+        "word_count": request.text.split_whitespace().count(),
+        "seed": spoken.seed,
+        "voice": spoken.voices.first().map(|voice| &voice.name),
+        "voice_version": spoken.voices.first().map(|voice| &voice.version),
+        "text": request.text,
+        "model": spoken.model,
+        "metrics": metrics(spoken, rendered),
+    }));
+    if spoken
+        .voices
+        .iter()
+        .any(|voice| voice.name != spoken.voices[0].name)
+    {
+        answer.insert("voices".to_owned(), versions(spoken.voices));
+    }
+    answer.extend(timings(request, &rendered.timed));
+    answer.insert("warnings".to_owned(), warnings(spoken, rendered).into());
+    Outcome {
+        answer,
+        audio: rendered.extension.to_string(),
+        timings: rendered
+            .timing_files
+            .iter()
+            .map(|(extension, _)| extension.to_string())
+            .collect(),
+    }
+}
+
+/// What `status` says.
+pub(crate) fn status(history: &History, live_progress: Option<f64>) -> Value {
+    let mut answer = object(json!({
+        "job_id": history.job().as_str(),
+        "status": history.state().name(),
+        "progress": 0.0,
+        "created_at": history.created().to_string(),
+        "updated_at": history.changed().to_string(),
+    }));
+    match &history.last().event {
+        Event::Queued(_) => {}
+        Event::Processing { progress, .. } => {
+            let progress = rounded(live_progress.unwrap_or(*progress), 1e3);
+            answer.insert("progress".to_owned(), progress.into());
+        }
+        Event::Completed(_) => {
+            answer.insert("progress".to_owned(), 1.0.into());
+        }
+        Event::Error { error, error_code } => {
+            answer.insert("error".to_owned(), error.as_str().into());
+            answer.insert("error_code".to_owned(), json!(error_code));
+        }
+    }
+    Value::Object(answer)
+}
+
+fn timings(request: &SpeechRequest, timed: &Timed) -> Map<String, Value> {
+    let mut fields = match timed {
+        Timed::NotAsked => return Map::new(),
+        Timed::Aligned(alignment) => object(json!({
+            "word_timings": alignment.words,
+            "timings": {
+                "status": "aligned",
+                "method": alignment.method,
+                "confidence": rounded(alignment.confidence, 1e3),
+            },
+            "timing_confidence": rounded(alignment.confidence, 1e3),
+        })),
+        Timed::Failed(reason) => object(json!({
+            "word_timings": null,
+            "timings": { "status": "failed", "reason": reason },
+        })),
+    };
+    if let Some(format) = request.timing_format {
+        fields.insert("timing_format".to_owned(), name(format).into());
+    }
+    fields
+}
+
+/// What a format is called in answers.
+pub(crate) fn name(format: TimingFormat) -> &'static str {
+    let mut names = TimingFormat::NAMES.iter();
+    names
+        .find(|(_, known)| *known == format)
+        .map_or("json", |(name, _)| name)
+}
+
+fn warnings(spoken: &Spoken<'_>, rendered: &Rendered) -> Vec<String> {
+    let mut warnings = spoken.warnings.to_vec();
+    warnings.extend(rendered.warnings.iter().cloned());
+    if let Timed::Failed(reason) = &rendered.timed {
+        warnings.push(format!("there are no word timings: {reason}"));
+    }
+    warnings
+}
+
+fn versions(voices: &[ReadyVoice]) -> Value {
+    let versions = voices
+        .iter()
+        .map(|voice| (voice.name.clone(), voice.version.as_str().into()));
+    Value::Object(versions.collect())
+}
+
+fn metrics(spoken: &Spoken<'_>, rendered: &Rendered) -> Value {
+    let times = &rendered.times;
+    let work = spoken.voice_time + times.work();
+    json!({
+        "queue_ms": milliseconds(times.queued),
+        "load_ms": milliseconds(times.loading),
+        "voice_ms": milliseconds(spoken.voice_time),
+        "synthesis_ms": milliseconds(times.synthesis),
+        "vocoder_ms": milliseconds(times.vocoder),
+        "alignment_ms": milliseconds(times.alignment),
+        "encode_ms": milliseconds(times.encoding),
+        "store_ms": milliseconds(spoken.store_time),
+        "rtf": rounded(work.as_secs_f64() / rendered.seconds.max(f64::MIN_POSITIVE), 1e4),
+        "chunks": rendered.chunks,
+        "evaluations": rendered.evaluations,
+    })
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    rounded(duration.as_secs_f64() * 1e3, 10.0)
+}
+
+/// A number with the digits that `scale`, a power of ten, stands for.
+fn rounded(value: f64, scale: f64) -> f64 {
+    (value * scale).round() / scale
+}

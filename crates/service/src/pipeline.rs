@@ -1,0 +1,181 @@
+//! The life of a speech job, as one function: read this first.
+//!
+//! enter → voices → synthesis → timings → encoding → store → finish → announce
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::select;
+
+use crate::{
+    answer::{self, Spoken},
+    context::Context,
+    failure::{ErrorCode, Failure},
+    jobs::{self, Entry, Event, Held, History, Order, Outcome},
+    rendering::{self, Rendered},
+    request::{SpeechRequest, tagged},
+    service::{Point, Service},
+    storage::{JobId, ObjectKey},
+    synthesis::{Synthesis, Task, TaskPart},
+    voices::ReadyVoice,
+};
+
+/// A job and all that is known of it, checked.
+#[derive(Debug)]
+pub(crate) struct SpeechJob {
+    pub(crate) id: JobId,
+    pub(crate) order: Order,
+    pub(crate) request: SpeechRequest,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Service {
+    /// Does a job, or waits for whoever does it, and announces its result.
+    pub(crate) async fn run(&self, job: &SpeechJob, context: &Context) -> Result<History, Failure> {
+        let times = self.options().lease;
+        let mut entry = jobs::enter(self.log(), times, &job.id, job.order.clone()).await?;
+        loop {
+            let held = match entry {
+                Entry::Done(history) => return Ok(*history),
+                Entry::Mine(held) => held,
+            };
+            self.reached(Point::Claimed);
+            let history = self.work(job, *held, context).await?;
+            // Usually this is our own result; else whoever took the job over is followed to its end.
+            entry = jobs::follow(self.log(), times, history).await?;
+        }
+    }
+
+    /// Works on a job that is ours until it ends, or is ours no more.
+    async fn work(
+        &self,
+        job: &SpeechJob,
+        mut held: Held,
+        context: &Context,
+    ) -> Result<History, Failure> {
+        let order = held.order().clone();
+        let ended = select! {
+            ended = self.perform(job, &order, context) => ended,
+            lost = held.keep(&context.progress) => Err(lost),
+            () = context.cancelled() => Err(cancelled()),
+        };
+        if let Err(failure) = &ended {
+            tracing::info!(job = %job.id, code = failure.code().name(), %failure, "job failed");
+        }
+        let event = match &ended {
+            Ok(outcome) => Event::Completed(outcome.clone()),
+            Err(failure) => failure.into(),
+        };
+        let history = held.finish(event).await?;
+        self.reached(Point::Finished);
+        Ok(history)
+    }
+
+    /// The stages of a job.
+    async fn perform(
+        &self,
+        job: &SpeechJob,
+        order: &Order,
+        context: &Context,
+    ) -> Result<Outcome, Failure> {
+        let request = &job.request;
+        let start = Instant::now();
+        let voices = self.cast(request).await?;
+        let voice_time = start.elapsed();
+        self.reached(Point::VoicesReady);
+
+        let synthesis = self
+            .synthesize(request, &voices, order.seed, context)
+            .await?;
+        self.reached(Point::Spoken);
+
+        let rendered = rendering::render(request, synthesis).await?;
+        self.reached(Point::Rendered);
+
+        let start = Instant::now();
+        self.keep(&job.id, &rendered).await?;
+        let spoken = Spoken {
+            job: &job.id,
+            request,
+            seed: order.seed,
+            model: self.synthesizer().model(),
+            voices: &voices,
+            warnings: &job.warnings,
+            voice_time,
+            store_time: start.elapsed(),
+        };
+        Ok(answer::outcome(&spoken, &rendered))
+    }
+
+    /// The voices of the text's pieces, in order.
+    async fn cast(&self, request: &SpeechRequest) -> Result<Vec<ReadyVoice>, Failure> {
+        let mut voices: Vec<ReadyVoice> = Vec::new();
+        let mut names: Vec<Option<&str>> = Vec::new();
+        for piece in request.script.pieces() {
+            let name = tagged(piece.voice.as_deref());
+            let known = names.iter().position(|known| *known == name);
+            let voice = match (known, name) {
+                (Some(index), _) => voices[index].clone(),
+                (None, Some(name)) => self.voices().tagged(name).await?,
+                (None, None) => self.voices().chosen(&request.voice).await?,
+            };
+            voices.push(voice);
+            names.push(name);
+        }
+        Ok(voices)
+    }
+
+    async fn synthesize(
+        &self,
+        request: &SpeechRequest,
+        voices: &[ReadyVoice],
+        seed: u64,
+        context: &Context,
+    ) -> Result<Synthesis, Failure> {
+        let pieces = request.script.pieces().iter();
+        let parts = pieces
+            .zip(voices)
+            .map(|(piece, voice)| TaskPart { voice: voice.voice.clone(), text: piece.text.clone() })
+            .collect();
+        let mut options = request.options.clone();
+        options.seed = seed;
+        let task = Task {
+            parts,
+            options,
+            nfe: request.nfe,
+            progress: context.progress.clone(),
+            stop: Default::default(),
+        };
+        let limit = self.options().processing_timeout;
+        match tokio::time::timeout(limit, self.synthesizer().speak(task)).await {
+            Ok(synthesis) => Ok(synthesis?),
+            Err(_) => Err(timed_out(limit)),
+        }
+    }
+
+    /// Stores what was made; only then it is announced.
+    async fn keep(&self, job: &JobId, rendered: &Rendered) -> Result<(), Failure> {
+        let audio = ObjectKey::Output { job: job.clone(), extension: rendered.extension };
+        let bytes = Bytes::from(rendered.audio.bytes.clone());
+        self.storage().put(&audio, bytes).await?;
+        self.reached(Point::AudioStored);
+        for (extension, text) in &rendered.timing_files {
+            let key = ObjectKey::Timings { job: job.clone(), extension: *extension };
+            self.storage().put(&key, Bytes::from(text.clone())).await?;
+        }
+        self.reached(Point::TimingsStored);
+        Ok(())
+    }
+}
+
+fn cancelled() -> Failure {
+    Failure::new(ErrorCode::Cancelled, "the job was cancelled")
+}
+
+fn timed_out(limit: Duration) -> Failure {
+    let seconds = limit.as_secs_f64();
+    let message = format!(
+        "the synthesis took longer than {seconds} s (PROCESSING_TIMEOUT): shorten the text, choose a lower `quality`, or raise it"
+    );
+    Failure::new(ErrorCode::TimedOut, message)
+}

@@ -1,0 +1,234 @@
+//! Every job ends exactly once, whoever does it.
+
+use std::{sync::Arc, time::Duration};
+
+use f5tts_service::{
+    Context, ErrorCode, Lifetime,
+    storage::{MemoryStorage, ObjectKey, Prefix, Storage},
+};
+use serde_json::json;
+
+use crate::fake::{Tone, ask, id, job, service};
+
+fn memory() -> Arc<dyn Storage> {
+    Arc::new(MemoryStorage::default())
+}
+
+#[tokio::test]
+async fn a_finished_job_is_answered_from_its_record() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let input = json!({"text": "Hello.", "return_word_timings": false});
+    let first = ask(&service(&storage, &tone), "a", input.clone())
+        .await
+        .unwrap();
+    // As another process that is offered the same job.
+    let second = ask(&service(&storage, &tone), "a", input).await.unwrap();
+    assert_eq!(first["seed"], second["seed"]);
+    assert_eq!(first["voice_version"], second["voice_version"]);
+    assert_eq!(tone.done(), 1);
+}
+
+#[tokio::test]
+async fn one_id_is_one_request() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let service = service(&storage, &tone);
+    ask(&service, "a", json!({"text": "Hello."})).await.unwrap();
+    let failure = ask(&service, "a", json!({"text": "Goodbye."}))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::JobConflict);
+}
+
+#[tokio::test]
+async fn of_many_who_are_offered_a_job_one_does_it() {
+    let (storage, tone) = (memory(), Tone::new(Duration::from_millis(200)));
+    let input = json!({"text": "Hello.", "seed": 5});
+    let workers: Vec<_> = (0..8)
+        .map(|_| {
+            let (service, input) = (service(&storage, &tone), input.clone());
+            tokio::spawn(async move { ask(&service, "a", input).await })
+        })
+        .collect();
+    for worker in workers {
+        let answer = worker.await.unwrap().unwrap();
+        assert_eq!((&answer["status"], &answer["seed"]), (&json!("COMPLETED"), &json!(5)));
+    }
+    assert_eq!(tone.done(), 1);
+}
+
+#[tokio::test]
+async fn the_same_key_is_the_same_job() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let service = service(&storage, &tone);
+    let input = json!({"text": "Hello.", "idempotency_key": "order 7"});
+    let first = ask(&service, "a", input.clone()).await.unwrap();
+    let second = ask(&service, "b", input).await.unwrap();
+    assert_eq!((&first["job_id"], &second["job_id"]), (&json!("a"), &json!("a")));
+    assert_eq!(tone.done(), 1);
+    let other = json!({"text": "Goodbye.", "idempotency_key": "order 7"});
+    assert_eq!(ask(&service, "c", other).await.unwrap_err().code(), ErrorCode::JobConflict);
+}
+
+#[tokio::test]
+async fn a_job_that_ended_in_an_error_runs_again() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let service = service(&storage, &tone);
+    let input = json!({"text": "Hello.", "local_voice": "anna"});
+    let failure = ask(&service, "a", input.clone()).await.unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::VoiceNotFound);
+    let status = ask(&service, "s", json!({"endpoint": "status", "job_id": "a"}))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&status["status"], &status["error_code"]),
+        (&json!("ERROR"), &json!("voice_not_found"))
+    );
+    store_voice(&storage, "anna.wav").await;
+    let answer = ask(&service, "a", input).await.unwrap();
+    assert_eq!((&answer["status"], &answer["voice"]), (&json!("COMPLETED"), &json!("anna.wav")));
+}
+
+pub(crate) async fn store_voice(storage: &Arc<dyn Storage>, name: &str) {
+    let voice = crate::fake::voice();
+    let name = f5tts_service::storage::VoiceName::try_from(name).unwrap();
+    storage
+        .put(&ObjectKey::Voice(name.clone()), voice.recording.into())
+        .await
+        .unwrap();
+    storage
+        .put(&ObjectKey::Transcript(name), voice.transcript.into())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn whoever_died_is_replaced_after_the_lease_and_the_seed_stays() {
+    let (storage, tone) = (memory(), Tone::new(Duration::from_millis(100)));
+    let input = json!({"text": "Hello."});
+    let died = service(&storage, &tone);
+    let slow = Tone::new(Duration::from_secs(60));
+    let dying = service(&storage, &slow);
+    let task = tokio::spawn({
+        let input = input.clone();
+        async move { ask(&dying, "a", input).await }
+    });
+    while slow.seeds.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    task.abort();
+    let begun = std::time::Instant::now();
+    let answer = ask(&died, "a", input).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(1_000), "{:?}", begun.elapsed());
+    assert_eq!(json!(slow.seeds.lock().unwrap()[0]), answer["seed"]);
+    assert_eq!(tone.done(), 1);
+}
+
+#[tokio::test]
+async fn a_long_job_keeps_its_lease() {
+    let storage = memory();
+    let tone = Tone::new(Duration::from_millis(3_500));
+    let input = json!({"text": "Hello."});
+    let first = tokio::spawn({
+        let (service, input) = (service(&storage, &tone), input.clone());
+        async move { ask(&service, "a", input).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let second = ask(&service(&storage, &tone), "a", input).await.unwrap();
+    assert_eq!(first.await.unwrap().unwrap()["seed"], second["seed"]);
+    assert_eq!(tone.done(), 1);
+}
+
+#[tokio::test]
+async fn cancelling_stops_a_job_in_another_process() {
+    let storage = memory();
+    let tone = Tone::new(Duration::from_secs(60));
+    let working = tokio::spawn({
+        let service = service(&storage, &tone);
+        async move { ask(&service, "a", json!({"text": "Hello."})).await }
+    });
+    while tone.seeds.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let elsewhere = service(&storage, &tone);
+    let cancel = json!({"endpoint": "cancel", "job_id": "a"});
+    let answer = ask(&elsewhere, "c", cancel.clone()).await.unwrap();
+    assert_eq!(answer, json!({"job_id": "a", "status": "ERROR", "error_code": "cancelled"}));
+    assert_eq!(working.await.unwrap().unwrap_err().code(), ErrorCode::Cancelled);
+    // Twice is once.
+    assert_eq!(ask(&elsewhere, "c", cancel).await.unwrap()["error_code"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_finished_job_cannot_be_cancelled() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let service = service(&storage, &tone);
+    ask(&service, "a", json!({"text": "Hello."})).await.unwrap();
+    let cancel = json!({"endpoint": "cancel", "job_id": "a"});
+    assert_eq!(ask(&service, "c", cancel).await.unwrap_err().code(), ErrorCode::JobFinished);
+}
+
+#[tokio::test]
+async fn a_synthesis_has_its_time() {
+    let storage = memory();
+    let mut options = crate::fake::options();
+    options.processing_timeout = Duration::from_millis(100);
+    let tone = Tone::new(Duration::from_secs(60));
+    let service = Arc::new(crate::fake::service_with(storage, tone, options));
+    let failure = ask(&service, "a", json!({"text": "Hello."}))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::TimedOut);
+}
+
+#[tokio::test]
+async fn a_server_answers_before_it_has_spoken() {
+    let (storage, tone) = (memory(), Tone::new(Duration::from_millis(300)));
+    let service = service(&storage, &tone);
+    let context = Context { lifetime: Lifetime::Stays, ..Context::default() };
+    let input = json!({"text": "Hello.", "async": true});
+    let answer = service.handle(job("a", input), &context).await.unwrap();
+    assert_eq!(answer, json!({"job_id": "a", "status": "QUEUED"}));
+    let result = json!({"endpoint": "result", "job_id": "a"});
+    let failure = ask(&service, "r", result.clone()).await.unwrap_err();
+    assert!(
+        failure
+            .message()
+            .starts_with("Job is not complete. Status: "),
+        "{failure}"
+    );
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(ask(&service, "r", result).await.unwrap()["status"], "COMPLETED");
+}
+
+#[tokio::test]
+async fn a_worker_that_may_be_stopped_speaks_first() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let answer = ask(&service(&storage, &tone), "a", json!({"text": "Hello.", "async": true}))
+        .await
+        .unwrap();
+    assert_eq!(answer["status"], "COMPLETED");
+    assert!(answer["warnings"][0].as_str().unwrap().contains("/run"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_named_and_can_be_removed() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let service = service(&storage, &tone);
+    ask(&service, "a", json!({"text": "Hello."})).await.unwrap();
+    let key = ObjectKey::JobRecord { job: id("a"), number: 1, writer: None };
+    storage
+        .put(&key, "{\"state\": \"PROC".into())
+        .await
+        .unwrap();
+    let failure = ask(&service, "s", json!({"endpoint": "status", "job_id": "a"}))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::RecordDamaged);
+    assert!(failure.message().contains("record 1 of job a"), "{failure}");
+    ask(&service, "d", json!({"endpoint": "delete_job", "job_id": "a"}))
+        .await
+        .unwrap();
+    assert_eq!(storage.list(&Prefix::Jobs).await.unwrap(), []);
+    assert_eq!(storage.list(&Prefix::Outputs).await.unwrap(), []);
+    ask(&service, "a", json!({"text": "Hello."})).await.unwrap();
+}
