@@ -6,7 +6,11 @@ use clap::{ArgGroup, Args, Parser, Subcommand, builder::BoolishValueParser};
 use clap_complete::Shell;
 
 use crate::{
-    config::{HubSettings, ModelSettings, OutputSettings, SpeechSettings, VoiceSettings},
+    assembly,
+    config::{
+        DefaultVoice, HubSettings, JobSettings, ModelSettings, NetworkSettings, OutputSettings,
+        SpeechSettings, StoreSettings, VoiceSettings,
+    },
     failure::EXIT_CODES,
     pages::Page,
 };
@@ -35,8 +39,19 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Speak a text into a file
     Say(Box<SayArguments>),
+    /// Add, list, check and remove voices
+    Voices(Box<VoicesArguments>),
+    /// Do a job of the contract without any server
+    Job(Box<JobArguments>),
+    /// List, show, cancel and remove jobs
+    Jobs(Box<JobsArguments>),
     /// List, fetch and check models
     Models(ModelsArguments),
+    /// Try everything that the service needs, and say what to do
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(Box<DoctorArguments>),
+    /// Show every setting, its value and where it comes from
+    Config(ConfigArguments),
     /// Measure speed and memory on this machine
     Bench(BenchArguments),
     /// Print completions for a shell
@@ -109,6 +124,174 @@ pub(crate) struct SayArguments {
     pub(crate) model: ModelSettings,
     #[command(flatten)]
     pub(crate) hub: HubSettings,
+}
+
+/// The settings of the service.
+#[derive(Args, Debug)]
+pub(crate) struct ServiceArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreSettings,
+    #[command(flatten)]
+    pub(crate) jobs: JobSettings,
+    #[command(flatten)]
+    pub(crate) voice: DefaultVoice,
+    #[command(flatten)]
+    pub(crate) model: ModelSettings,
+    #[command(flatten)]
+    pub(crate) hub: HubSettings,
+}
+
+impl ServiceArguments {
+    /// The same, for those who put a service together.
+    pub(crate) const fn settings(&self) -> assembly::Settings<'_> {
+        assembly::Settings {
+            store: &self.store,
+            jobs: &self.jobs,
+            voice: &self.voice,
+            model: &self.model,
+            hub: &self.hub,
+        }
+    }
+}
+
+/// What `voices` is given.
+#[derive(Args, Debug)]
+#[command(after_long_help = VOICES_EXAMPLES)]
+pub(crate) struct VoicesArguments {
+    #[command(subcommand)]
+    pub(crate) action: VoicesAction,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
+}
+
+/// What to do with voices.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VoicesAction {
+    /// Check a recording and store it as a voice
+    Add(VoicesAddArguments),
+    /// List the voices of the store and of this program
+    List,
+    /// Show what the check of a voice found when it was stored
+    Show {
+        /// The voice
+        voice: String,
+    },
+    /// Check a recording or a voice, and say what would make it better
+    Check {
+        /// A file, or the name of a voice
+        voice: String,
+        /// What is said in the recording, word for word
+        #[arg(long, id = "check_ref_text", value_name = "TEXT")]
+        ref_text: Option<String>,
+    },
+    /// Remove a voice
+    Rm {
+        /// The voice
+        voice: String,
+    },
+}
+
+/// What `voices add` is given.
+#[derive(Args, Debug)]
+pub(crate) struct VoicesAddArguments {
+    /// A recording of 3 to 12 seconds of one person's speech
+    pub(crate) recording: PathBuf,
+    /// What the voice is called [default: the name of the file]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// What is said in the recording, word for word [default: the text file of the same name beside it]
+    #[arg(
+        long,
+        id = "add_ref_text",
+        value_name = "TEXT",
+        conflicts_with = "ref_file"
+    )]
+    pub(crate) ref_text: Option<String>,
+    /// A file with what is said in the recording
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ref_file: Option<PathBuf>,
+}
+
+/// What `job` is given.
+#[derive(Args, Debug)]
+pub(crate) struct JobArguments {
+    #[command(subcommand)]
+    pub(crate) action: JobAction,
+}
+
+/// What to do with a job.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobAction {
+    /// Do a job and print its answer as JSON
+    #[command(after_long_help = JOB_EXAMPLES)]
+    Run(JobRunArguments),
+}
+
+/// What `job run` is given.
+#[derive(Args, Debug)]
+pub(crate) struct JobRunArguments {
+    /// A file with `{"input": {…}}`, `-` for standard input, or the JSON itself
+    #[arg(value_name = "FILE|JSON")]
+    pub(crate) job: String,
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
+}
+
+/// What `jobs` is given.
+#[derive(Args, Debug)]
+pub(crate) struct JobsArguments {
+    #[command(subcommand)]
+    pub(crate) action: JobsAction,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreSettings,
+    #[command(flatten)]
+    pub(crate) network: NetworkSettings,
+}
+
+/// What to do with jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsAction {
+    /// List all jobs of the store, the oldest first
+    List,
+    /// Show what a job was to do and what happened last, as JSON
+    Show {
+        /// The job
+        job: String,
+    },
+    /// Stop a job, wherever it runs
+    Cancel {
+        /// The job
+        job: String,
+    },
+    /// Remove jobs and outputs that are older than `JOB_RETENTION_DAYS`
+    Gc {
+        #[command(flatten)]
+        jobs: JobSettings,
+    },
+}
+
+/// What `doctor` is given.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
+}
+
+/// What `config` is given.
+#[derive(Args, Debug)]
+pub(crate) struct ConfigArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What `models` is given.
@@ -206,6 +389,20 @@ const SAY_EXAMPLES: &str = "Examples:
 
   In a pipeline
     echo \"To a player.\" | f5tts say - -o - | aplay";
+
+const VOICES_EXAMPLES: &str = "Examples:
+  f5tts voices add anna.wav --ref-text \"What Anna says in it.\"
+  f5tts voices check anna.wav
+  f5tts say \"Hello.\" --voice anna -o hello.wav";
+
+const JOB_EXAMPLES: &str = "Examples:
+  f5tts job run '{\"input\": {\"text\": \"Hello.\"}}'
+  f5tts job run job.json --data-dir ./data
+  f5tts job run '{\"input\": {\"endpoint\": \"list_voices\"}}'";
+
+const DOCTOR_EXAMPLES: &str = "Examples:
+  f5tts doctor
+  S3_BUCKET=speech AWS_ENDPOINT_URL=http://localhost:9000 f5tts doctor --json";
 
 const MODELS_GET_EXAMPLES: &str = "Examples:
   f5tts models get F5TTS_v1_Base

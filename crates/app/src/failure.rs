@@ -30,6 +30,15 @@ impl Failure {
         Self::BadInput(anyhow::Error::msg(message.into()))
     }
 
+    /// Why, in a line.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::BadInput(error) | Self::Failed(error) => format!("{error:#}"),
+            Self::Interrupted => "interrupted".to_owned(),
+            Self::Arguments(error) => error.to_string(),
+        }
+    }
+
     /// Tells why on standard error and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         match self {

@@ -1,11 +1,16 @@
 //! The command line of f5tts.
 
+mod assembly;
 mod bench;
 mod cli;
 mod config;
+mod config_command;
 mod demo;
+mod doctor;
 mod failure;
 mod interrupt;
+mod job_command;
+mod jobs_command;
 mod memory;
 mod models;
 mod models_command;
@@ -16,8 +21,10 @@ mod report;
 mod say;
 mod spectrogram;
 mod stage_dump;
+mod table;
 mod text_source;
 mod voices;
+mod voices_command;
 mod wiring;
 
 use std::{process::ExitCode, time::Instant};
@@ -36,7 +43,12 @@ fn main() -> ExitCode {
 fn run(cli: Cli, started: Instant) -> Result<(), Failure> {
     match cli.command {
         Command::Say(arguments) => say::run(&arguments),
+        Command::Voices(arguments) => voices_command::run(&arguments),
+        Command::Job(arguments) => job_command::run(&arguments),
+        Command::Jobs(arguments) => jobs_command::run(&arguments),
         Command::Models(arguments) => models_command::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Config(arguments) => config_command::run(&arguments, cli.config),
         Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man => pages::man(),

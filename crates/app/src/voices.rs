@@ -158,7 +158,8 @@ fn transcript_beside(recording: &Path) -> anyhow::Result<String> {
     Ok(text.trim_start_matches('\u{feff}').trim_end().to_owned())
 }
 
-fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+/// A file of at most so many bytes.
+pub(crate) fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
     ensure!(!path.is_dir(), "it is a directory");
     let mut bytes = Vec::new();
     File::open(path)

@@ -12,6 +12,13 @@ use crate::failure::{Failure, OrBadInput};
 
 /// What our own variables begin with.
 const PREFIX: &str = "F5TTS_";
+/// Other names of variables: those of RunPod's Python package, and of AWS's older tools.
+const OTHER_NAMES: [(&str, &str); 4] = [
+    ("AWS_ENDPOINT_URL", "BUCKET_ENDPOINT_URL"),
+    ("AWS_ACCESS_KEY_ID", "BUCKET_ACCESS_KEY_ID"),
+    ("AWS_SECRET_ACCESS_KEY", "BUCKET_SECRET_ACCESS_KEY"),
+    ("AWS_REGION", "AWS_DEFAULT_REGION"),
+];
 /// No secret is longer.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
@@ -24,6 +31,14 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) fn of_this_process() -> Self {
         Self { variables: std::env::vars_os().collect() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with(variables: &[(&str, &str)]) -> Self {
+        let variables = variables
+            .iter()
+            .map(|&(name, value)| (name.into(), value.into()));
+        Self { variables: variables.collect() }
     }
 
     pub(super) fn is_empty(&self, name: &OsStr) -> bool {
@@ -52,6 +67,11 @@ impl Environment {
                     read_secret(Path::new(path)).or_bad_input_in(format!("`{name}_FILE`"))?;
                 defaults.give(setting, vec![secret.into()]);
             }
+            for (_, other) in OTHER_NAMES.iter().filter(|(known, _)| *known == name) {
+                if let Some(value) = self.get(other) {
+                    defaults.give(setting, vec![value.to_owned()]);
+                }
+            }
         }
         Ok(())
     }
@@ -66,7 +86,7 @@ impl Environment {
     }
 
     /// A variable that is set and not empty.
-    fn get(&self, name: &str) -> Option<&OsStr> {
+    pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
         let value = self.variables.get(OsStr::new(name))?;
         (!value.is_empty()).then_some(value)
     }
@@ -96,16 +116,9 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn environment(variables: &[(&str, &str)]) -> Environment {
-        let variables = variables
-            .iter()
-            .map(|&(name, value)| (name.into(), value.into()));
-        Environment { variables: variables.collect() }
-    }
-
     fn token(variables: &[(&str, &str)]) -> Option<OsString> {
         let mut defaults = Defaults::default();
-        environment(variables)
+        Environment::with(variables)
             .fill(&Cli::command(), &mut defaults)
             .unwrap();
         defaults
@@ -128,8 +141,24 @@ mod tests {
     }
 
     #[test]
+    fn other_names_count_after_the_usual_ones() {
+        let region = |variables: &[(&str, &str)]| {
+            let mut defaults = Defaults::default();
+            let environment = Environment::with(variables);
+            environment.fill(&Cli::command(), &mut defaults).unwrap();
+            defaults
+                .values
+                .get("aws_region")
+                .map(|values| values[0].clone())
+        };
+        let other = ("AWS_DEFAULT_REGION", "eu-west-1");
+        assert_eq!(region(&[other]), Some("eu-west-1".into()));
+        assert_eq!(region(&[("F5TTS_AWS_REGION", "us-west-2"), other]), Some("us-west-2".into()));
+    }
+
+    #[test]
     fn the_default_file_follows_xdg() {
-        let config = |variables| environment(variables).default_config();
+        let config = |variables| Environment::with(variables).default_config();
         assert_eq!(config(&[]), None);
         assert_eq!(config(&[("HOME", "/h")]), Some("/h/.config/f5tts/config.toml".into()));
         let both = [("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")];

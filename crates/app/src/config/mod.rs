@@ -5,14 +5,19 @@
 //! these, under the name of their flag with `_`. What does not stand on the command line becomes the
 //! argument's default, so the same checks and messages hold for it wherever it was written.
 
+mod effective;
 mod environment;
 mod file;
+mod service_settings;
 mod settings;
 mod values;
 
+pub(crate) use effective::effective;
 pub(crate) use environment::is_secret;
+pub(crate) use service_settings::{JobSettings, StoreSettings};
 pub(crate) use settings::{
-    HubSettings, ModelSettings, OutputSettings, SpeechSettings, VoiceSettings,
+    DefaultVoice, HubSettings, ModelSettings, NetworkSettings, OutputSettings, SpeechSettings,
+    VoiceSettings,
 };
 pub(crate) use values::{SampleRate, Seed};
 

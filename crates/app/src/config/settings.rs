@@ -14,8 +14,9 @@ use f5tts_engine::{
     stitch::CrossFade,
     text::pinyin::Edition,
 };
+use f5tts_service::storage::Secret;
 
-use crate::models::{self, Token};
+use crate::models;
 
 use super::values::{self, NamedFile, Quality, SampleRate, Seed};
 
@@ -86,11 +87,11 @@ pub(crate) struct HubSettings {
         long,
         env = "HF_TOKEN",
         value_name = "TOKEN",
-        value_parser = values::token,
+        value_parser = values::secret,
         hide_env_values = true,
         hide_short_help = true
     )]
-    pub(crate) hf_token: Option<Token>,
+    pub(crate) hf_token: Option<Secret>,
 
     /// The hub
     #[arg(
@@ -111,7 +112,15 @@ pub(crate) struct HubSettings {
     )]
     pub(crate) hf_hub_offline: bool,
 
-    /// How long one request to the hub may take until it answers
+    #[command(flatten)]
+    pub(crate) network: NetworkSettings,
+}
+
+/// Requests that go out.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkSettings {
+    /// How long one outgoing request may take until it answers, in seconds
     #[arg(
         long,
         env = "REQUEST_TIMEOUT",
@@ -121,6 +130,13 @@ pub(crate) struct HubSettings {
         hide_short_help = true
     )]
     pub(crate) request_timeout: u64,
+}
+
+impl NetworkSettings {
+    /// How long one outgoing request may take.
+    pub(crate) const fn timeout(self) -> Duration {
+        Duration::from_secs(self.request_timeout)
+    }
 }
 
 impl HubSettings {
@@ -141,7 +157,7 @@ impl HubSettings {
             hf_endpoint: self.hf_endpoint.trim_end_matches('/').to_owned(),
             hf_token: self.hf_token.clone(),
             hf_hub_offline: self.hf_hub_offline,
-            request_timeout: Duration::from_secs(self.request_timeout),
+            request_timeout: self.network.timeout(),
         }
     }
 }
@@ -179,6 +195,15 @@ pub(crate) struct VoiceSettings {
     /// `[name]` in the text chooses the voice from there on and is not spoken
     #[arg(long, env = "F5TTS_MULTI_VOICE", value_parser = BoolishValueParser::new())]
     pub(crate) multi_voice: bool,
+}
+
+/// Who speaks where a request names no voice.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Voice")]
+pub(crate) struct DefaultVoice {
+    /// The voice of requests that name none
+    #[arg(long, env = "F5TTS_DEFAULT_VOICE", value_name = "NAME", default_value = crate::demo::DEFAULT_VOICE)]
+    pub(crate) voice: String,
 }
 
 /// How it is spoken.

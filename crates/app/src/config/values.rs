@@ -1,6 +1,6 @@
 //! The types of settings that nothing else has, and how words become them.
 
-use std::{convert::Infallible, num::NonZeroUsize, path::PathBuf, str::FromStr};
+use std::{convert::Infallible, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::ValueEnum;
 use f5tts_engine::{
@@ -14,8 +14,7 @@ use f5tts_engine::{
     stitch::CrossFade,
     text::pinyin::Edition,
 };
-
-use crate::models::Token;
+use f5tts_service::storage::{LinkLifetime, Secret};
 
 /// A word that is no value of a setting.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -52,11 +51,11 @@ pub(crate) enum Quality {
 }
 
 impl Quality {
-    pub(crate) const fn steps(self) -> u32 {
+    pub(crate) const fn steps(self) -> Nfe {
         match self {
-            Self::Fast => 7,
-            Self::Balanced => 16,
-            Self::Best => 32,
+            Self::Fast => Nfe::FAST,
+            Self::Balanced => Nfe::BALANCED,
+            Self::Best => Nfe::BEST,
         }
     }
 }
@@ -178,8 +177,14 @@ pub(super) fn threads(word: &str) -> Result<NonZeroUsize, ValueError> {
     NonZeroUsize::new(threads as usize).ok_or(ValueError::NotWhole)
 }
 
-pub(super) fn token(word: &str) -> Result<Token, Infallible> {
-    Ok(Token::new(word.to_owned()))
+pub(super) fn secret(word: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(word))
+}
+
+pub(super) fn link_lifetime(word: &str) -> Result<LinkLifetime, ValueError> {
+    let seconds: u64 = whole(word)?;
+    let lifetime = LinkLifetime::try_from(Duration::from_secs(seconds));
+    lifetime.map_err(|_| ValueError::Unknown { allowed: "1 to 604800 seconds".to_owned() })
 }
 
 fn whole<T: FromStr>(word: &str) -> Result<T, ValueError> {

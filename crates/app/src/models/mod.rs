@@ -31,5 +31,5 @@ pub(crate) use self::{
     error::ModelsError,
     progress::TerminalProgress,
     resolve::{ConfigSource, FileSource, ModelFiles, Overrides, resolve},
-    settings::{HubSettings, Token},
+    settings::HubSettings,
 };

@@ -1,4 +1,6 @@
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
+
+use f5tts_service::storage::Secret;
 
 /// Where RunPod keeps the models that an endpoint names, in the hub's layout.
 const RUNPOD_CACHE: &str = "/runpod-volume/huggingface-cache/hub";
@@ -21,32 +23,11 @@ pub(crate) struct HubSettings {
     /// `HF_ENDPOINT`, without a slash at its end.
     pub(crate) hf_endpoint: String,
     /// `HF_TOKEN`.
-    pub(crate) hf_token: Option<Token>,
+    pub(crate) hf_token: Option<Secret>,
     /// `HF_HUB_OFFLINE`.
     pub(crate) hf_hub_offline: bool,
     /// How long the hub may take to answer, or to send the next bytes.
     pub(crate) request_timeout: Duration,
-}
-
-/// A secret that is not printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Token(String);
-
-impl Token {
-    pub(crate) fn new(token: String) -> Self {
-        Self(token)
-    }
-
-    /// The secret itself.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
 }
 
 impl Default for HubSettings {
@@ -67,6 +48,11 @@ impl Default for HubSettings {
 }
 
 impl HubSettings {
+    /// Where models are fetched to.
+    pub(crate) fn cache_directory(&self) -> Option<PathBuf> {
+        self.caches().into_iter().next()
+    }
+
     /// The caches that are looked at, in this order. Files are fetched into the first.
     pub(super) fn caches(&self) -> Vec<PathBuf> {
         let home = self.home.as_ref().map(|home| home.join(".cache"));

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use f5tts_service::storage::Secret;
+
 use super::{
     super::{
         catalogue::KnownFile,
@@ -214,7 +216,7 @@ fn files_that_git_names_are_checked_by_the_known_digest() {
 fn the_token_stays_with_the_hub() {
     let hub = FakeHub::start(CONTENT, SHA256, Faults::default());
     let mut machine = machine(&hub);
-    machine.settings.hf_token = Some(Token::new("secret".to_owned()));
+    machine.settings.hf_token = Some(Secret::new("secret"));
     fetch(&machine).unwrap();
     for request in hub.requests() {
         // The content comes from another host.

@@ -1,0 +1,121 @@
+//! `f5tts doctor`: tries everything that the service needs.
+
+use std::{path::Path, time::Instant};
+
+use anyhow::anyhow;
+use f5tts_service::{
+    doctor::{Check, Diagnosis, Verdict, check_store},
+    request::ReturnAudio,
+};
+
+use crate::{
+    assembly,
+    cli::{DoctorArguments, ServiceArguments},
+    failure::Failure,
+    jobs_command::answer,
+    table::table,
+};
+
+/// The space that a real model and its outputs need.
+const ENOUGH_BYTES: u64 = 4 << 30;
+
+/// Does what was asked for.
+pub(crate) fn run(arguments: &DoctorArguments) -> Result<(), Failure> {
+    let diagnosis = assembly::run(diagnose(&arguments.service))?;
+    answer(arguments.json, &diagnosis.to_json(), || lines(&diagnosis))?;
+    match diagnosis.failed() {
+        Some(check) => Err(Failure::Failed(anyhow!("{}: {}", check.name, check.value))),
+        None => Ok(()),
+    }
+}
+
+async fn diagnose(arguments: &ServiceArguments) -> Result<Diagnosis, Failure> {
+    let start = Instant::now();
+    let mut checks = vec![Check::new(
+        "settings",
+        Verdict::Ok,
+        "see `f5tts config`",
+        start,
+    )];
+    checks.extend(space(arguments));
+    // Apart from the service, so that the model is tried even where the store does not work.
+    let store = match assembly::store(&arguments.store, arguments.hub.network) {
+        Ok(storage) => {
+            check_store(&*storage, std::time::Duration::ZERO)
+                .await
+                .check
+        }
+        Err(failure) => Check::new("store", Verdict::Failed, failure.text(), Instant::now()),
+    };
+    checks.push(store);
+    if checks.iter().any(|check| check.verdict == Verdict::Failed) {
+        return Ok(Diagnosis { checks });
+    }
+    match assembly::service(arguments.settings(), ReturnAudio::Url).await {
+        Ok(service) => {
+            let tried = service.self_test().await.checks.into_iter();
+            checks.extend(tried.filter(|check| check.name != "store"));
+        }
+        Err(failure) => {
+            checks.push(Check::new("model", Verdict::Failed, failure.text(), Instant::now()));
+        }
+    }
+    Ok(Diagnosis { checks })
+}
+
+/// The space where models are kept.
+fn space(arguments: &ServiceArguments) -> Option<Check> {
+    let start = Instant::now();
+    let cache = arguments.hub.for_models().cache_directory()?;
+    let existing = cache.ancestors().find(|path| path.exists())?;
+    let bytes = free_bytes(existing)?;
+    let gigabytes = bytes >> 30;
+    let value = format!("{gigabytes} GiB free for models in {}", cache.display());
+    let verdict = if bytes < ENOUGH_BYTES {
+        Verdict::Warning
+    } else {
+        Verdict::Ok
+    };
+    let check = Check::new("disk", verdict, value, start);
+    Some(match verdict {
+        Verdict::Ok => check,
+        Verdict::Warning | Verdict::Failed => {
+            check.advise("a real model needs 1.4 GB: make room, or set HF_HOME to a larger disk")
+        }
+    })
+}
+
+#[cfg(unix)]
+fn free_bytes(path: &Path) -> Option<u64> {
+    let system = rustix::fs::statvfs(path).ok()?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+fn lines(diagnosis: &Diagnosis) -> String {
+    let head = ["CHECK", "VERDICT", "MS", "FOUND"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut rows = vec![head];
+    for check in &diagnosis.checks {
+        rows.push(vec![
+            check.name.clone(),
+            check.verdict.to_string(),
+            check.milliseconds.to_string(),
+            check.value.clone(),
+        ]);
+        if let Some(advice) = &check.advice {
+            rows.push(vec![
+                String::new(),
+                String::new(),
+                String::new(),
+                format!("→ {advice}"),
+            ]);
+        }
+    }
+    table(&rows)
+}

@@ -1,0 +1,123 @@
+//! `f5tts jobs`: what is known of jobs.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use f5tts_service::{
+    ErrorCode,
+    jobs::{self, JobLog, JobSummary},
+    storage::{JobId, Storage, WriterId},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    assembly,
+    cli::{JobsAction, JobsArguments},
+    failure::{Failure, OrBadInput},
+    output::print,
+    table::table,
+};
+
+/// Does what was asked for.
+pub(crate) fn run(arguments: &JobsArguments) -> Result<(), Failure> {
+    assembly::run(async {
+        let (storage, exclusion) =
+            assembly::working_store(&arguments.store, arguments.network).await?;
+        let writer = WriterId::try_from(format!("cli-{}", std::process::id()).as_str())
+            .context("a process number is an identifier")?;
+        let log = JobLog::new(Arc::clone(&storage), exclusion, writer);
+        let json = arguments.json;
+        match &arguments.action {
+            JobsAction::List => list(&log, &*storage, json).await,
+            JobsAction::Show { job } => show(&log, &id(job)?).await,
+            JobsAction::Cancel { job } => cancel(&log, &id(job)?, json).await,
+            JobsAction::Gc { jobs } => match jobs.retention() {
+                Some(retention) => {
+                    let swept = jobs::sweep(&log, &*storage, retention).await?;
+                    answer(json, &swept, || {
+                        format!("removed {} jobs and {} other objects\n", swept.jobs, swept.others)
+                    })
+                }
+                None => Err(Failure::bad_input(
+                    "JOB_RETENTION_DAYS is 0, so jobs are kept for ever: give `--job-retention-days`",
+                )),
+            },
+        }
+    })
+}
+
+impl From<f5tts_service::Failure> for Failure {
+    fn from(failure: f5tts_service::Failure) -> Self {
+        let error = anyhow!("{}", failure.message());
+        if failure.code().is_callers() {
+            Self::BadInput(error)
+        } else {
+            Self::Failed(error)
+        }
+    }
+}
+
+fn id(text: &str) -> Result<JobId, Failure> {
+    JobId::try_from(text).or_bad_input()
+}
+
+async fn list(log: &JobLog, storage: &dyn Storage, json: bool) -> Result<(), Failure> {
+    let jobs = jobs::list(log, storage).await?;
+    answer(json, &jobs, || {
+        let head = ["JOB", "STATUS", "CREATED", "UPDATED"]
+            .map(str::to_owned)
+            .to_vec();
+        let rows: Vec<_> = [head].into_iter().chain(jobs.iter().map(row)).collect();
+        table(&rows)
+    })
+}
+
+fn row(job: &JobSummary) -> Vec<String> {
+    let status = match (&job.status, &job.problem) {
+        (Some(status), _) => status.name().to_owned(),
+        (None, Some(problem)) => format!("? {problem}"),
+        (None, None) => "removed".to_owned(),
+    };
+    vec![
+        job.job_id.clone(),
+        status,
+        job.created_at.clone(),
+        job.updated_at.clone(),
+    ]
+}
+
+async fn show(log: &JobLog, job: &JobId) -> Result<(), Failure> {
+    let history = log.read(job).await?.ok_or_else(|| {
+        Failure::bad_input(format!("there is no job `{job}`: see `f5tts jobs list`"))
+    })?;
+    let text = serde_json::to_string_pretty(&json!({
+        "job_id": job.as_str(),
+        "created_at": history.created().to_string(),
+        "updated_at": history.changed().to_string(),
+        "order": history.order(),
+        "last": history.last(),
+    }));
+    Ok(print(&(text.context("could not write JSON")? + "\n"))?)
+}
+
+async fn cancel(log: &JobLog, job: &JobId, json: bool) -> Result<(), Failure> {
+    let why = f5tts_service::Failure::new(ErrorCode::Cancelled, "the job was cancelled");
+    jobs::cancel(log, job, &why).await?;
+    let value = json!({ "job_id": job.as_str(), "status": "ERROR", "error_code": why.code() });
+    answer(json, &value, || format!("job {job} is cancelled\n"))
+}
+
+/// JSON for programs, else a text for people.
+pub(crate) fn answer<T: Serialize>(
+    json: bool,
+    value: &T,
+    for_people: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    let text = if json {
+        serde_json::to_string_pretty(value).context("could not write JSON")? + "\n"
+    } else {
+        for_people()
+    };
+    Ok(print(&text)?)
+}
