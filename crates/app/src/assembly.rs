@@ -10,7 +10,7 @@ use f5tts_service::{
     jobs::{Exclusion, LeaseTimes},
     request::{ParseOptions, ReturnAudio},
     storage::{
-        DirectoryConfig, DirectoryStorage, Durability, LinkConfig, S3Config, S3Credentials,
+        DirectoryConfig, DirectoryStorage, Durability, LinkConfig, RetryPolicy, Retrying, S3Config, S3Credentials,
         S3Storage, Storage,
     },
     synthesis::{EngineThread, LoadEngine},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
     log::{Appended, History, JobLog},
@@ -147,12 +147,15 @@ impl Held {
             let end = self.renewed_at + self.times.lasts;
             sleep_until(next_look.min(end)).await;
             let due = self.renewed_at.elapsed() >= self.times.renewed;
-            let looked = if due {
-                self.renew(progress.get()).await
-            } else {
-                self.log.read_on(&mut self.history).await.map(drop)
+            let look = async {
+                if due {
+                    self.renew(progress.get()).await
+                } else {
+                    self.log.read_on(&mut self.history).await.map(drop)
+                }
             };
-            if let Err(failure) = looked {
+            // A store that is asked again and again must not outlast the lease.
+            if let Ok(Err(failure)) = timeout_at(end, look).await {
                 tracing::warn!(job = %self.history.job(), %failure, "could not renew the lease");
             }
             if !self.log.holds(&self.history) {

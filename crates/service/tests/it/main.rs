@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod fake;
+mod faults;
 mod jobs;
 mod operations;
+mod processes;
 mod storage;

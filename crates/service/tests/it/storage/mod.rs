@@ -3,7 +3,7 @@
 mod contract;
 mod directory;
 mod memory;
-mod real_s3;
+pub(crate) mod real_s3;
 
 use std::time::Duration;
 

@@ -36,6 +36,12 @@ fn config() -> S3Config {
     }
 }
 
+/// The bucket as a store that is asked again.
+pub(crate) fn from_environment() -> Arc<dyn Storage> {
+    let bucket = Arc::new(S3Storage::new(&config()).unwrap());
+    Arc::new(Retrying::new(bucket, RetryPolicy::default()))
+}
+
 fn checks_signatures() -> bool {
     setting("SERVER") == "radosgw"
 }
