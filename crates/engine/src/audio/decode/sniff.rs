@@ -39,9 +39,13 @@ const TAGS: &[(usize, &[u8], Kind)] = &[
 pub fn container(bytes: &[u8]) -> Option<&'static str> {
     match (kind(bytes), bytes) {
         (Kind::Known(name), _) => Some(name),
-        // MPEG's frames begin with eleven ones; the layer is zero in ADTS alone.
-        (Kind::Other(_), [0xff, 0xf0..=0xff, ..]) if bytes[1] & 0x06 == 0 => Some("AAC"),
-        (Kind::Other(_), [0xff, 0xe0..=0xff, ..]) => Some("MP3"),
+        // MPEG's frames begin with eleven ones; then come two bits each for version and layer.
+        (Kind::Other(_), &[0xff, second @ 0xe0..=0xff, ..]) => match (second >> 1) & 0b11 {
+            0b00 => Some("AAC"),
+            0b01 => Some("MP3"),
+            0b10 => Some("MP2"),
+            _ => Some("MP1"),
+        },
         (Kind::Other(_), _) => None,
     }
 }

