@@ -14,6 +14,7 @@ mod pipeline;
 mod rendering;
 pub mod request;
 mod service;
+pub mod mirror;
 pub mod storage;
 pub mod synthesis;
 pub mod voices;

@@ -6,4 +6,6 @@ mod faults;
 mod jobs;
 mod operations;
 mod processes;
+mod child;
+mod mirror;
 mod storage;

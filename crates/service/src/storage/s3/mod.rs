@@ -142,24 +142,35 @@ impl S3Storage {
             Request::Read
         };
         let (result, exchange) = witnessed(async {
-            let begun = self.client.get_opts(&path, options).await?;
+            let begun = self
+                .client
+                .get_opts(&path, options)
+                .await
+                .map_err(Failure::Request)?;
             let meta = begun.meta.clone();
-            let size = begun.range.end - begun.range.start;
-            if size > limit_bytes {
-                return Ok((meta, Err(size)));
+            let size_bytes = begun.range.end - begun.range.start;
+            if size_bytes > limit_bytes {
+                return Err(Failure::TooLarge { size_bytes });
             }
-            let bytes = self.collect(&path, begun).await?;
-            Ok((meta, Ok(bytes)))
+            Ok((meta, self.collect(&path, begun).await.map_err(Failure::Body)?))
         })
         .await;
-        let now = now(&exchange);
         match result {
-            Ok((meta, Ok(bytes))) => Ok(Some(Object { bytes, meta: object_meta(&meta, now) })),
-            Ok((_, Err(size_bytes))) => {
+            Ok((meta, bytes)) => {
+                let meta = object_meta(&meta, now(&exchange));
+                Ok(Some(Object { bytes, meta }))
+            }
+            Err(Failure::TooLarge { size_bytes }) => {
                 Err(StorageError::TooLarge { key: place, size_bytes, limit_bytes })
             }
-            Err(_) if is_part && exchange.status == Some(416) => Ok(None),
-            Err(source) => Err(self.error(request, &place, exchange, source)),
+            Err(Failure::Request(_)) if is_part && exchange.status == Some(416) => Ok(None),
+            Err(Failure::Body(source)) if exchange.status.is_some_and(|status| status < 300) => {
+                let store = self.description.clone();
+                Err(StorageError::Unreachable { store, source: source.into() })
+            }
+            Err(Failure::Request(source) | Failure::Body(source)) => {
+                Err(self.error(request, &place, exchange, source))
+            }
         }
     }
 
@@ -241,6 +252,16 @@ impl S3Storage {
         }
         Ok(Object { bytes: Bytes::new(), meta })
     }
+}
+
+/// Where a read failed.
+enum Failure {
+    /// Before there was anything to read.
+    Request(object_store::Error),
+    /// In the middle of the content.
+    Body(object_store::Error),
+    /// It was not begun.
+    TooLarge { size_bytes: u64 },
 }
 
 fn builder(config: &S3Config, endpoint: Option<&Url>) -> AmazonS3Builder {

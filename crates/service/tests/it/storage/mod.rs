@@ -2,8 +2,14 @@
 
 mod contract;
 mod directory;
+#[cfg(unix)]
+mod directory_faults;
+mod fake_server;
 mod memory;
 pub(crate) mod real_s3;
+mod real_s3;
+mod retry;
+mod s3_faults;
 
 use std::time::Duration;
 

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use f5tts_service::storage::{
-    CreateOnly, Created, Permission, Prefix, RetryPolicy, Retrying, S3Config, S3Credentials,
-    S3Storage, Secret, Storage, StorageError, probe,
+use f5tts_service::{
+    mirror::{Mirror, MirrorOptions, Mirrored, WantedFile},
+    storage::{
+        CreateOnly, Created, FilePath, ObjectKey, Permission, Prefix, Repository, RetryPolicy,
+        Retrying, S3Config, S3Credentials, S3Storage, Secret, Storage, StorageError, probe,
+    },
 };
 
 use super::{
@@ -182,4 +185,41 @@ async fn three_permissions_are_enough() {
         storage.delete(&record(&job, number)).await.unwrap();
     }
     storage.delete(&output("limited")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a server: tests/e2e/s3.sh"]
+async fn a_model_is_mirrored() {
+    let mut config = config();
+    if checks_signatures() {
+        config.credentials.access_key_id += "-limited";
+    }
+    let storage: Arc<dyn Storage> = Arc::new(S3Storage::new(&config).unwrap());
+    let repository = Repository::try_from("org/model").unwrap();
+    let path = FilePath::try_from("weights/model.safetensors").unwrap();
+    let key = ObjectKey::ModelFile { repository: repository.clone(), path: path.clone() };
+    let content: Vec<u8> = (0..5_u32 << 20)
+        .flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    storage
+        .put(&key, Bytes::from(content.clone()))
+        .await
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let options = MirrorOptions { part_bytes: 3 << 20, parallel: 4 };
+    let mirror = Mirror::new(Arc::clone(&storage), directory.path().to_owned(), options);
+    let wanted = |name: &str| WantedFile { path: FilePath::try_from(name).unwrap(), sha256: None };
+    let files = [wanted(path.as_str()), wanted("not-there.txt")];
+    let place = directory
+        .path()
+        .join("org--model/weights/model.safetensors");
+    for expected in [
+        Mirrored::Fetched(place.clone()),
+        Mirrored::Present(place.clone()),
+    ] {
+        let found = mirror.mirror(&repository, &files, &|_| {}).await.unwrap();
+        assert_eq!(found, [expected, Mirrored::Missing]);
+    }
+    assert!(std::fs::read(&place).unwrap() == content);
+    storage.delete(&key).await.unwrap();
 }
