@@ -26,6 +26,9 @@ impl Status {
     }
 }
 
+/// What a job occupies beside its texts, roughly.
+pub(super) const BYTES_BESIDES: usize = 1024;
+
 #[derive(Debug)]
 pub(super) struct Entry {
     /// Kept for as long as it may run again.
@@ -39,6 +42,8 @@ pub(super) struct Entry {
     pub(super) parts: VecDeque<Value>,
     /// Roughly what the job occupies.
     pub(super) bytes: usize,
+    /// What it occupies less once it cannot run again.
+    pub(super) input_bytes: usize,
     pub(super) created: Instant,
     pub(super) taken: Option<Instant>,
     pub(super) ended: Option<Instant>,
@@ -67,7 +72,7 @@ pub(super) struct View {
 }
 
 impl Entry {
-    pub(super) fn new(job: Job, bytes: usize, keep_result: Duration) -> Self {
+    pub(super) fn new(job: Job, input_bytes: usize, keep_result: Duration) -> Self {
         Self {
             webhook: job.webhook.clone(),
             job: Some(job),
@@ -76,7 +81,8 @@ impl Entry {
             error: None,
             progress: None,
             parts: VecDeque::new(),
-            bytes,
+            bytes: input_bytes + BYTES_BESIDES,
+            input_bytes,
             created: Instant::now(),
             taken: None,
             ended: None,

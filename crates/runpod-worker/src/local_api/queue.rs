@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     LocalLimits,
-    entry::{Entry, Status, View},
+    entry::{BYTES_BESIDES, Entry, Status, View},
     webhook,
 };
 use crate::{
@@ -26,9 +26,6 @@ use crate::{
 
 /// How long a poll of the worker waits, and how often the queue is swept when nobody calls.
 const HOLD: Duration = Duration::from_secs(20);
-
-/// What a job occupies beside its texts, roughly.
-const BYTES_BESIDES: usize = 1024;
 
 /// The queue behind the local API.
 #[derive(Debug)]
@@ -83,19 +80,27 @@ impl LocalQueue {
         &self.limits
     }
 
-    pub(super) fn submit(&self, job: Job, bytes: usize, keep: Duration) -> Result<View, Refused> {
+    pub(super) fn submit(
+        &self,
+        job: Job,
+        input_bytes: usize,
+        keep: Duration,
+    ) -> Result<View, Refused> {
+        let bytes = input_bytes + BYTES_BESIDES;
         let mut state = self.lock();
-        state.sweep(&self.limits);
+        state.sweep(&self.limits, 0);
         if state.closed {
             return Err(Refused::Closed);
         }
-        let full = state.waiting.len() >= self.limits.max_waiting;
-        if full || state.kept_bytes.saturating_add(bytes) > self.limits.max_kept_bytes {
+        if state.waiting.len() >= self.limits.max_waiting || bytes > self.limits.max_kept_bytes {
+            return Err(Refused::Full);
+        }
+        state.sweep(&self.limits, bytes);
+        if state.kept_bytes + bytes > self.limits.max_kept_bytes {
             return Err(Refused::Full);
         }
         let id = job.id.clone();
-        let bytes = bytes + BYTES_BESIDES;
-        let entry = Entry::new(job, bytes, keep);
+        let entry = Entry::new(job, input_bytes, keep);
         let view = entry.view(&id);
         state.kept_bytes += bytes;
         state.waiting.push_back(id.clone());
@@ -107,7 +112,7 @@ impl LocalQueue {
 
     pub(super) fn view(&self, id: &str) -> Option<View> {
         let mut state = self.lock();
-        state.sweep(&self.limits);
+        state.sweep(&self.limits, 0);
         state.jobs.get(id).map(|entry| entry.view(id))
     }
 
@@ -218,7 +223,7 @@ impl LocalQueue {
 
     fn try_take(&self, max_jobs: usize) -> Vec<Offer> {
         let mut state = self.lock();
-        state.sweep(&self.limits);
+        state.sweep(&self.limits, 0);
         let mut offers = Vec::new();
         while offers.len() < max_jobs
             && let Some(id) = state.waiting.pop_front()
@@ -259,14 +264,19 @@ impl LocalQueue {
             None => Status::Completed,
         };
         (entry.output, entry.error) = (body.output, body.error);
-        entry.bytes += bytes;
-        state.kept_bytes += bytes;
+        let freed = if status == Status::Completed {
+            std::mem::take(&mut entry.input_bytes)
+        } else {
+            0
+        };
+        entry.bytes = entry.bytes + bytes - freed;
+        state.kept_bytes = state.kept_bytes + bytes - freed;
         state.end(id, status);
         let Some(entry) = state.jobs.get(id) else {
             return;
         };
         let (view, hook) = (entry.view(id), self.hook_of(entry));
-        state.sweep(&self.limits);
+        state.sweep(&self.limits, 0);
         drop(state);
         webhook::call(hook, &view);
     }
@@ -275,7 +285,8 @@ impl LocalQueue {
         entry.webhook.clone().filter(|_| self.limits.webhooks)
     }
 
-    fn change(&self, id: &str, change: impl FnOnce(&mut Entry)) {
+    /// Changes a job that has not ended. It occupies so many bytes more afterwards.
+    fn change(&self, id: &str, more_bytes: usize, change: impl FnOnce(&mut Entry)) {
         let mut state = self.lock();
         if let Some(entry) = state
             .jobs
@@ -283,7 +294,9 @@ impl LocalQueue {
             .filter(|entry| !entry.status.is_final())
         {
             change(entry);
+            entry.bytes += more_bytes;
             entry.changed.send_replace(());
+            state.kept_bytes += more_bytes;
         }
     }
 
@@ -306,8 +319,8 @@ impl State {
         }
     }
 
-    /// Forgets what is too old, and the next to be forgotten while all together are too large.
-    fn sweep(&mut self, limits: &LocalLimits) {
+    /// Forgets what is too old, and the next to be forgotten while there is not so much room.
+    fn sweep(&mut self, limits: &LocalLimits, room: usize) {
         let now = Instant::now();
         let over_time = |entry: &Entry| {
             let limit = entry.job.as_ref().and_then(|job| job.policy.time_to_live);
@@ -322,7 +335,7 @@ impl State {
             }
         }
         while let Some((expiry, _)) = self.expiries.first()
-            && (*expiry <= now || self.kept_bytes > limits.max_kept_bytes)
+            && (*expiry <= now || self.kept_bytes + room > limits.max_kept_bytes)
         {
             if let Some((_, id)) = self.expiries.pop_first() {
                 self.forget(&id);
@@ -387,10 +400,13 @@ impl JobSource for LocalQueue {
         let body: ResultBody = serde_json::from_slice(&post.body).map_err(malformed)?;
         match post.kind {
             PostKind::Result { .. } => self.finish(&post.job_id, body, bytes),
-            PostKind::Progress => self.change(&post.job_id, |entry| entry.progress = body.output),
-            PostKind::StreamPart => self.change(&post.job_id, |entry| {
-                entry.parts.extend(body.output);
-            }),
+            // The last one replaces those before it.
+            PostKind::Progress => {
+                self.change(&post.job_id, 0, |entry| entry.progress = body.output)
+            }
+            PostKind::StreamPart => {
+                self.change(&post.job_id, bytes, |entry| entry.parts.extend(body.output));
+            }
         }
         Ok(())
     }
