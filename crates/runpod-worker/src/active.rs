@@ -40,15 +40,17 @@ impl ActiveJobs {
         self.lock().is_empty()
     }
 
-    /// Whether there was such a job.
+    /// Whether there was such a job that was to go on until now.
     pub(crate) fn cancel(&self, id: &str, reason: CancelReason) -> bool {
         let cancellation = self.lock().get(id).cloned();
-        cancellation.inspect(|job| job.cancel(reason)).is_some()
+        cancellation.is_some_and(|job| job.cancel(reason))
     }
 
     pub(crate) fn cancel_all(&self, reason: CancelReason) {
         let all: Vec<_> = self.lock().values().cloned().collect();
-        all.iter().for_each(|job| job.cancel(reason));
+        for job in &all {
+            job.cancel(reason);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Cancellation>> {

@@ -121,9 +121,18 @@ impl Cancellation {
         &self.token
     }
 
-    pub(crate) fn cancel(&self, reason: CancelReason) {
-        // Only the first reason counts.
-        self.reason.get_or_init(|| reason);
+    /// Returns when nobody waits for a result any more.
+    pub(crate) async fn stopped(&self) {
+        self.cancelled().await;
+        if self.reason() != Some(CancelReason::Stopped) {
+            std::future::pending().await
+        }
+    }
+
+    /// Whether this is the first reason, which is the one that counts.
+    pub(crate) fn cancel(&self, reason: CancelReason) -> bool {
+        let first = self.reason.set(reason).is_ok();
         self.token.cancel();
+        first
     }
 }

@@ -49,6 +49,10 @@ impl<S: JobSource> Shared<S> {
             None => tracing::info_span!("job", job.id = entry.id()),
         };
         async move {
+            if entry.cancellation().reason() == Some(CancelReason::Stopped) {
+                tracing::info!("stopped before it began");
+                return JobEnd::default();
+            }
             let started = Instant::now();
             tracing::info!("started");
             let (outcome, streamed) = self.handled(job, &entry).await;
@@ -83,7 +87,8 @@ impl<S: JobSource> Shared<S> {
 
     /// Runs the handler and sends what it streams. `None`: nobody waits for a result.
     async fn handled(&self, job: Job, entry: &ActiveJob) -> (Option<Outcome>, Streamed) {
-        let (context, updates) = Context::new(entry.cancellation().clone());
+        let cancellation = entry.cancellation();
+        let (context, updates) = Context::new(cancellation.clone());
         let (handler_ended, ended) = oneshot::channel();
         let forwarder = Forwarder {
             source: &*self.source,
@@ -92,11 +97,17 @@ impl<S: JobSource> Shared<S> {
         };
         tokio::join!(
             async {
-                let outcome = self.supervised(job, context, entry.cancellation()).await;
+                let outcome = self.supervised(job, context, cancellation).await;
                 drop(handler_ended);
                 outcome
             },
-            forwarder.run(updates, ended),
+            async {
+                tokio::select! {
+                    biased;
+                    streamed = forwarder.run(updates, ended) => streamed,
+                    () = cancellation.stopped() => Streamed::default(),
+                }
+            },
         )
     }
 
@@ -108,10 +119,10 @@ impl<S: JobSource> Shared<S> {
         cancellation: &Cancellation,
     ) -> Option<Outcome> {
         let limit = job.policy.execution_timeout;
-        let work = Arc::clone(&self.handler)
-            .handle(job, context)
-            .in_current_span();
-        let mut task = tokio::spawn(work);
+        let handler = Arc::clone(&self.handler);
+        // What a handler does before its future begins may panic, too.
+        let work = async move { handler.handle(job, context).await };
+        let mut task = tokio::spawn(work.in_current_span());
         let joined = tokio::select! {
             biased;
             joined = &mut task => Some(joined),
@@ -171,7 +182,14 @@ impl<S: JobSource> Shared<S> {
             kind: PostKind::Result { is_stream },
             body: body.to_bytes(),
         };
-        let delivered = deliver_result(&*self.source, post.clone(), &self.settings.delivery).await;
+        let delivered = tokio::select! {
+            biased;
+            delivered = deliver_result(&*self.source, post.clone(), &self.settings.delivery) => delivered,
+            () = entry.cancellation().stopped() => {
+                tracing::info!("stopped before its result was delivered");
+                return JobEnd::default();
+            }
+        };
         // A failed job may be sent again by its client, under the same id, to be run again.
         if delivered == Delivered::AsItIs && !body.is_error() {
             self.recent.remember(post);

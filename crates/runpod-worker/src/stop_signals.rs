@@ -11,7 +11,7 @@ use crate::{
     source::{JobSource, SourceError},
 };
 
-/// From an answer without signals to the next poll, as in the official worker.
+/// From a poll that stopped nothing to the next, as in the official worker.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Where there is no such channel there may be one after the next release.
 const PAUSE_WITHOUT_CHANNEL: Duration = Duration::from_secs(300);
@@ -25,15 +25,18 @@ pub(crate) async fn listen<S: JobSource>(source: &S, active: &ActiveJobs) {
         let pause = match source.stop_signals().await {
             Ok(ids) => {
                 backoff.reset();
+                let mut stopped = false;
                 for id in &ids {
                     if active.cancel(id, CancelReason::Stopped) {
                         tracing::info!(job.id = id, "stopped by the platform");
+                        stopped = true;
                     }
                 }
-                if ids.is_empty() {
-                    PAUSE.saturating_sub(asked.elapsed())
-                } else {
+                // A platform that says the same again and again is not asked at full speed.
+                if stopped {
                     Duration::ZERO
+                } else {
+                    PAUSE.saturating_sub(asked.elapsed())
                 }
             }
             Err(SourceError::NoAddress { .. }) => {

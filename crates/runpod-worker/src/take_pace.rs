@@ -48,16 +48,20 @@ impl TakePace {
 
     pub(crate) fn answered(&mut self, new_jobs: usize) {
         self.failures.reset();
-        let now = Instant::now();
-        if new_jobs > 0 || now - self.begun >= INSTANT {
+        if new_jobs > 0 || self.begun.elapsed() >= INSTANT {
             self.nothing.reset();
-            self.next = now;
+            self.next = Instant::now();
         } else {
-            self.next = now + self.nothing.next_pause();
+            self.next = self.begun + self.nothing.next_pause();
         }
     }
 
     pub(crate) fn failed(&mut self, error: &SourceError) {
+        if let SourceError::TimedOut { after } = error {
+            // The server may hold polls for longer than we do.
+            tracing::debug!(?after, "a poll was not answered");
+            return self.answered(0);
+        }
         let asked = error
             .retry_after()
             .unwrap_or_default()
@@ -113,6 +117,28 @@ mod tests {
         assert!((5_000..=10_000).contains(&pause_after(&pace)));
         pace.answered(1);
         assert!(pace.is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_holds_polls_for_longer_than_we_wait_costs_nothing() {
+        let mut pace = TakePace::new();
+        for _ in 0..10 {
+            pace.begin();
+            advance(Duration::from_secs(90)).await;
+            pace.failed(&SourceError::TimedOut { after: Duration::from_secs(90) });
+            assert!(pace.is_over());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_a_server_waited_counts() {
+        let mut pace = TakePace::new();
+        for _ in 0..10 {
+            pace.begin();
+            advance(Duration::from_millis(900)).await;
+            pace.answered(0);
+        }
+        assert!(pause_after(&pace) <= 100);
     }
 
     #[tokio::test(start_paused = true)]

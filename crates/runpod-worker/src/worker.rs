@@ -29,6 +29,8 @@ use crate::{
 
 /// How often a controller is asked while it allows no further job.
 const ASK_CONTROLLER_EVERY: Duration = Duration::from_secs(1);
+/// What the client of a job reads that came too late.
+const TOO_LATE: &str = "the worker had to end before the job began; please send it again";
 
 /// Takes jobs and answers them.
 pub struct Worker {
@@ -125,7 +127,7 @@ impl Worker {
         self.run_with(source, stop).await
     }
 
-    /// Works for any source of jobs until `stop`.
+    /// Works for any source of jobs until `stop`, which is never cancelled from here.
     ///
     /// # Errors
     /// [`WorkerError`], before the first job.
@@ -134,7 +136,14 @@ impl Worker {
         source: Arc<S>,
         stop: CancellationToken,
     ) -> Result<(), WorkerError> {
-        check_all(self.checks, self.settings.system_checks, &*source).await?;
+        let checks = check_all(self.checks, self.settings.system_checks, &*source);
+        match stop.run_until_cancelled(checks).await {
+            Some(checked) => checked?,
+            None => {
+                tracing::info!("the worker ends before it took a job");
+                return Ok(());
+            }
+        }
         let active = Arc::new(ActiveJobs::default());
         let until_end = CancellationToken::new();
         let _end = until_end.clone().drop_guard();
@@ -160,7 +169,9 @@ impl Worker {
             time_is_up: CancellationToken::new(),
         });
         tracing::info!("waiting for jobs");
-        Loop::new(shared, self.concurrency, stop).run().await;
+        Loop::new(shared, self.concurrency, stop.child_token())
+            .run()
+            .await;
         tracing::info!("all jobs are done; the worker ends");
         Ok(())
     }
@@ -216,7 +227,8 @@ impl<S: JobSource> Loop<S> {
                 return;
             }
             let ask_controller = may_poll && free == 0 && self.concurrency.is_controlled();
-            let cut_short = self.stopping && !self.shared.time_is_up.is_cancelled();
+            let time_is_up = self.shared.time_is_up.is_cancelled();
+            let grace_ends = self.deadline + self.shared.settings.shutdown.cancel_grace;
             tokio::select! {
                 biased;
                 () = self.stop.cancelled(), if !self.stopping => {}
@@ -234,7 +246,11 @@ impl<S: JobSource> Loop<S> {
                 () = tokio::time::sleep(ASK_CONTROLLER_EVERY), if ask_controller => {
                     self.concurrency.decide();
                 }
-                () = sleep_until(self.deadline), if cut_short => self.cut_short(),
+                () = sleep_until(self.deadline), if self.stopping && !time_is_up => self.cut_short(),
+                () = sleep_until(grace_ends), if time_is_up && self.poll.is_some() => {
+                    tracing::warn!("the last poll did not end");
+                    self.poll = None;
+                }
             }
         }
     }
@@ -271,15 +287,18 @@ impl<S: JobSource> Loop<S> {
         }
     }
 
-    /// Whether there is anything to do about the offer.
+    /// Whether the offer is new.
     fn accept(&mut self, offer: Offer) -> bool {
         let (id, job) = match offer {
+            Offer::Job(job) if self.shared.time_is_up.is_cancelled() => {
+                (job.id, Err(TOO_LATE.to_owned()))
+            }
             Offer::Job(job) => (job.id.clone(), Ok(job)),
             Offer::Unusable { id, reason } => {
                 let error = &reason as &dyn std::error::Error;
                 tracing::error!(job.id = id, error, "was offered a job that cannot be run");
                 let Some(id) = id else { return false };
-                (id, Err(reason))
+                (id, Err(reason.to_string()))
             }
         };
         let Some(entry) = self.shared.active.add(&id) else {
@@ -289,12 +308,12 @@ impl<S: JobSource> Loop<S> {
         let shared = Arc::clone(&self.shared);
         if let Some(known) = self.shared.recent.get(&id) {
             self.running.spawn(shared.repeat(entry, known));
-            return true;
+            return false;
         }
         match job {
             Ok(job) => self.waiting.push_back((*job, entry)),
             Err(reason) => {
-                self.running.spawn(shared.refuse(entry, reason.to_string()));
+                self.running.spawn(shared.refuse(entry, reason));
             }
         }
         true
@@ -333,9 +352,8 @@ impl<S: JobSource> Loop<S> {
         tracing::warn!(running = self.running.len(), "jobs in hand have had their time");
         self.shared.time_is_up.cancel();
         for (_, entry) in self.waiting.drain(..) {
-            let reason = "the worker had to end before the job began; please send it again";
             self.running
-                .spawn(Arc::clone(&self.shared).refuse(entry, reason.to_owned()));
+                .spawn(Arc::clone(&self.shared).refuse(entry, TOO_LATE.to_owned()));
         }
         self.shared.active.cancel_all(CancelReason::Shutdown);
     }

@@ -35,13 +35,17 @@ pub(crate) struct Platform {
 
 #[derive(Default)]
 struct State {
-    offers: VecDeque<Result<Vec<Offer>, SourceError>>,
+    /// What is on its way, and for how long.
+    offers: VecDeque<(Duration, Result<Vec<Offer>, SourceError>)>,
     takes: Vec<(Instant, TakeRequest)>,
     open_takes: usize,
     faults: VecDeque<Fault>,
     attempts: Vec<Instant>,
     posts: Vec<(Instant, Post)>,
     to_stop: Vec<String>,
+    /// Said in every answer for stop signals.
+    always_to_stop: Vec<String>,
+    stop_polls: usize,
     pings: Vec<Vec<String>>,
     unhealthy: Vec<(String, String)>,
 }
@@ -62,7 +66,16 @@ impl Platform {
     }
 
     pub(crate) fn answer_take(&self, answer: Result<Vec<Offer>, SourceError>) {
-        self.state().offers.push_back(answer);
+        self.answer_take_slowly(Duration::ZERO, answer);
+    }
+
+    /// The answer has begun to arrive, but takes so long.
+    pub(crate) fn answer_take_slowly(
+        &self,
+        time: Duration,
+        answer: Result<Vec<Offer>, SourceError>,
+    ) {
+        self.state().offers.push_back((time, answer));
         self.work.notify_one();
     }
 
@@ -73,6 +86,16 @@ impl Platform {
     pub(crate) fn stop_job(&self, id: &str) {
         self.state().to_stop.push(id.to_owned());
         self.stops.notify_one();
+    }
+
+    /// Says so without end.
+    pub(crate) fn nag_to_stop(&self, id: &str) {
+        self.state().always_to_stop.push(id.to_owned());
+        self.stops.notify_one();
+    }
+
+    pub(crate) fn stop_polls(&self) -> usize {
+        self.state().stop_polls
     }
 
     pub(crate) fn takes(&self) -> Vec<TakeRequest> {
@@ -161,7 +184,11 @@ impl JobSource for Platform {
         }
         let _open = OpenTake(self);
         loop {
-            if let Some(answer) = self.state().offers.pop_front() {
+            let offer = self.state().offers.pop_front();
+            if let Some((time, answer)) = offer {
+                if !time.is_zero() {
+                    tokio::time::sleep(time).await;
+                }
                 return answer;
             }
             tokio::select! {
@@ -174,8 +201,10 @@ impl JobSource for Platform {
     }
 
     async fn stop_signals(&self) -> Result<Vec<String>, SourceError> {
+        self.state().stop_polls += 1;
         loop {
-            let ids = std::mem::take(&mut self.state().to_stop);
+            let mut ids = std::mem::take(&mut self.state().to_stop);
+            ids.extend_from_slice(&self.state().always_to_stop);
             if !ids.is_empty() {
                 return Ok(ids);
             }

@@ -12,7 +12,7 @@ use runpod_worker::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::fake::{Platform, Running, SECOND, named, outputs, settings};
+use crate::fake::{Fault, Platform, Running, SECOND, named, outputs, settings};
 
 async fn panics_on_bad(handler: impl Handler) {
     let platform = Platform::new();
@@ -35,6 +35,11 @@ async fn a_panic_fails_its_job_and_nothing_else() {
     panics_on_bad(handler(|job: Job, _: Context| async move {
         assert!(job.id != "bad", "no {}", job.id);
         Ok::<_, Failure>("fine")
+    }))
+    .await;
+    panics_on_bad(handler(|job: Job, _: Context| {
+        assert!(job.id != "bad", "no {}", job.id);
+        async { Ok::<_, Failure>("fine") }
     }))
     .await;
     panics_on_bad(blocking(|job: Job, _: &Context| {
@@ -83,6 +88,71 @@ async fn a_job_that_ignores_the_stop_is_dropped_after_a_grace() {
     }
     let grace = settings().shutdown.cancel_grace;
     assert!(stopped.elapsed() >= grace && stopped.elapsed() <= grace + SECOND);
+    assert_eq!(running.end().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_stopped_while_it_waits_never_begins() {
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let ids = Arc::clone(&begun);
+    let recording = handler(move |job: Job, _| {
+        ids.lock().unwrap().push(job.id);
+        async {
+            sleep(5 * SECOND).await;
+            Ok::<_, Failure>("done")
+        }
+    });
+    let platform = Platform::new();
+    let running = Running::with_handler(&platform, recording);
+    platform.offer(&["a", "b", "c"]);
+    sleep(SECOND).await;
+    platform.stop_job("b");
+    let results = platform.results_arrived(2).await;
+    let ids: Vec<_> = results.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(
+        (ids, &*begun.lock().unwrap()),
+        (vec!["a", "c"], &["a", "c"].map(str::to_owned).to_vec())
+    );
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stopped_job_had_to_send_is_dropped() {
+    for parts in [0, 10] {
+        let platform = Platform::new();
+        platform.fail_posts([Fault::Dropped; 1000]);
+        let running = Running::with_handler(
+            &platform,
+            handler(move |_: Job, context: Context| async move {
+                for part in 0..parts {
+                    context.stream(part).await?;
+                }
+                Ok::<_, Failure>("done")
+            }),
+        );
+        platform.offer(&["a"]);
+        sleep(10 * SECOND).await;
+        assert_eq!(platform.takes().len(), 1);
+        platform.stop_job("a");
+        sleep(SECOND / 100).await;
+        assert_eq!(platform.takes().len(), 2, "its place is free");
+        let attempts = platform.attempts().len();
+        sleep(60 * SECOND).await;
+        assert_eq!(platform.attempts().len(), attempts);
+        running.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_repeated_without_end_is_paced() {
+    let platform = Platform::new();
+    let running = Running::with_handler(&platform, named(10 * SECOND));
+    platform.offer(&["a"]);
+    sleep(SECOND).await;
+    platform.nag_to_stop("a");
+    sleep(60 * SECOND).await;
+    let polls = platform.stop_polls();
+    assert!((50..70).contains(&polls), "{polls} polls in a minute");
     assert_eq!(running.end().await, []);
 }
 

@@ -1,6 +1,6 @@
 //! The end of a worker: nothing that was taken is lost.
 
-use runpod_worker::{CancelReason, Context, Failure, Job, Worker, handler};
+use runpod_worker::{CancelReason, Context, Failure, Job, Offer, Settings, Worker, handler};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -53,12 +53,64 @@ async fn a_job_that_arrives_on_the_open_poll_is_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_finished_in_time_is_failed() {
+async fn a_signal_during_the_checks_ends_the_worker() {
+    let platform = Platform::new();
+    let worker = Worker::new(settings(), named(SECOND)).check("model", || async {
+        sleep(1000 * SECOND).await;
+        Ok(())
+    });
+    let running = Running::start(&platform, worker);
+    sleep(SECOND).await;
+    let start = Instant::now();
+    running.end().await;
+    assert!(start.elapsed() < SECOND);
+    assert_eq!((platform.takes(), platform.unhealthy()), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_poll_has_the_time_that_jobs_have() {
+    let too_late =
+        json!({"error": "the worker had to end before the job began; please send it again"});
+    let fine = json!({"output": "a"});
+    for (poll_takes, ends_after, results) in [
+        (9 * SECOND, 10 * SECOND, vec![("a", &fine)]),
+        (11 * SECOND, 11 * SECOND, vec![("a", &too_late)]),
+        (100 * SECOND, 12 * SECOND, vec![]),
+    ] {
+        let platform = Platform::new();
+        let job = Job::new("a", json!({"name": "a"}));
+        platform.answer_take_slowly(poll_takes, Ok(vec![Offer::Job(Box::new(job))]));
+        let running = Running::start(&platform, Worker::new(hasty(), named(SECOND)));
+        platform.poll_is_open().await;
+        let start = Instant::now();
+        assert_eq!(outputs(&running.end().await), results);
+        assert_eq!(start.elapsed(), ends_after);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_the_caller_is_left_alone() {
+    let platform = Platform::new();
+    let mut settings = settings();
+    settings.refresh_worker = true;
+    let running = Running::start(&platform, Worker::new(settings, named(SECOND)));
+    platform.offer(&["a"]);
+    running.task.await.unwrap().unwrap();
+    assert!(!running.stop.is_cancelled());
+}
+
+/// Ten seconds for jobs in hand, two more for those that are cancelled.
+fn hasty() -> Settings {
     let mut settings = settings();
     settings.shutdown.finish_jobs_within = 10 * SECOND;
     settings.shutdown.cancel_grace = 2 * SECOND;
+    settings
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_finished_in_time_is_failed() {
     let platform = Platform::new();
-    let running = Running::start(&platform, Worker::new(settings, named(1000 * SECOND)));
+    let running = Running::start(&platform, Worker::new(hasty(), named(1000 * SECOND)));
     platform.offer(&["runs", "waits"]);
     sleep(SECOND).await;
     let start = Instant::now();

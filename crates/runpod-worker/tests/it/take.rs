@@ -124,6 +124,34 @@ async fn polls_that_fail_or_return_at_once_are_paced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_offer_that_is_repeated_without_end_is_paced() {
+    let platform = Platform::new();
+    for _ in 0..1000 {
+        platform.offer(&["a"]);
+    }
+    let running = Running::with_handler(&platform, named(SECOND));
+    sleep(60 * SECOND).await;
+    let polls = platform.takes().len();
+    assert!((60..140).contains(&polls), "{polls} polls in a minute of repeated offers");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_times_out_is_followed_by_the_next_at_once() {
+    let platform = Platform::new();
+    for _ in 0..5 {
+        let timed_out = SourceError::TimedOut { after: 90 * SECOND };
+        platform.answer_take_slowly(90 * SECOND, Err(timed_out));
+    }
+    platform.offer(&["a"]);
+    let running = Running::with_handler(&platform, named(SECOND));
+    let start = Instant::now();
+    platform.results_arrived(1).await;
+    assert_eq!(start.elapsed(), (5 * 90 + 1) * SECOND);
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_platform_is_left_alone() {
     let platform = Platform::new();
     platform.answer_take(Err(SourceError::Status { status: 429, retry_after: None }));
