@@ -7,7 +7,6 @@ mod directory_faults;
 mod fake_server;
 mod memory;
 pub(crate) mod real_s3;
-mod real_s3;
 mod retry;
 mod s3_faults;
 
