@@ -10,8 +10,8 @@ use f5tts_service::{
     jobs::{Exclusion, LeaseTimes},
     request::{ParseOptions, ReturnAudio},
     storage::{
-        DirectoryConfig, DirectoryStorage, Durability, LinkConfig, RetryPolicy, Retrying, S3Config, S3Credentials,
-        S3Storage, Storage,
+        DirectoryConfig, DirectoryStorage, Durability, LinkConfig, RetryPolicy, Retrying, S3Config,
+        S3Credentials, S3Storage, Storage,
     },
     synthesis::{EngineThread, LoadEngine},
     voices::{BundledVoice, Voices},
@@ -174,7 +174,6 @@ fn s3(
         },
         request_timeout: network.timeout(),
     };
-    Ok(Arc::new(
-        S3Storage::new(&config).context("the settings of the bucket cannot be used")?,
-    ))
+    let bucket = S3Storage::new(&config).context("the settings of the bucket cannot be used")?;
+    Ok(Arc::new(Retrying::new(Arc::new(bucket), RetryPolicy::default())))
 }
