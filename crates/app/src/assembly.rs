@@ -128,7 +128,7 @@ pub(crate) async fn service(
     let parts = Parts {
         storage,
         exclusion,
-        voices,
+        voices: Arc::new(voices),
         synthesizer: Arc::new(synthesizer),
     };
     let service = Service::new(parts, options).context("the system gives no random numbers")?;

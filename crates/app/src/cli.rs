@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, builder::BoolishValueParser};
 use clap_complete::Shell;
+use runpod_worker::LogLevel;
 
 use crate::{
     assembly,
     config::{
         DefaultVoice, HubSettings, JobSettings, ModelSettings, NetworkSettings, OutputSettings,
-        SpeechSettings, StoreSettings, VoiceSettings,
+        PlatformSettings, SpeechSettings, StoreSettings, VoiceSettings,
     },
     failure::EXIT_CODES,
     pages::Page,
@@ -39,6 +40,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Speak a text into a file
     Say(Box<SayArguments>),
+    /// Work for RunPod Serverless, or serve its API on this machine
+    Worker(Box<WorkerArguments>),
     /// Add, list, check and remove voices
     Voices(Box<VoicesArguments>),
     /// Do a job of the contract without any server
@@ -152,6 +155,53 @@ impl ServiceArguments {
             hub: &self.hub,
         }
     }
+}
+
+/// What `worker` is given.
+#[derive(Args, Debug)]
+#[command(after_long_help = WORKER_EXAMPLES)]
+pub(crate) struct WorkerArguments {
+    /// Serve RunPod's API on this machine, with a queue that runs
+    #[arg(long, alias = "rp_serve_api", help_heading = "Platform")]
+    pub(crate) serve_api: bool,
+    /// Where that API listens
+    #[arg(
+        long,
+        alias = "rp_api_host",
+        value_name = "HOST",
+        default_value = "localhost",
+        help_heading = "Platform"
+    )]
+    pub(crate) api_host: String,
+    /// Its port
+    #[arg(
+        long,
+        alias = "rp_api_port",
+        value_name = "PORT",
+        default_value = "8000",
+        help_heading = "Platform"
+    )]
+    pub(crate) api_port: u16,
+    /// Do one job and print its result: a file with `{"input": {…}}`, `-` for standard input, or the JSON itself
+    #[arg(
+        long,
+        alias = "test_input",
+        value_name = "FILE|JSON",
+        conflicts_with = "serve_api",
+        help_heading = "Platform"
+    )]
+    pub(crate) test_input: Option<String>,
+    /// The least important lines that are logged: `debug`, `info`, `warn` or `error`
+    #[arg(long, alias = "rp_log_level", value_name = "LEVEL", value_parser = log_level, help_heading = "Platform")]
+    pub(crate) log_level: Option<LogLevel>,
+    #[command(flatten)]
+    pub(crate) platform: PlatformSettings,
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
+}
+
+fn log_level(word: &str) -> Result<LogLevel, String> {
+    LogLevel::parse(word).ok_or_else(|| "allowed are debug, info, warn and error".to_owned())
 }
 
 /// What `voices` is given.
@@ -389,6 +439,17 @@ const SAY_EXAMPLES: &str = "Examples:
 
   In a pipeline
     echo \"To a player.\" | f5tts say - -o - | aplay";
+
+const WORKER_EXAMPLES: &str = "Examples:
+  RunPod's API on this machine
+    f5tts worker --serve-api
+    curl localhost:8000/runsync -d '{\"input\": {\"text\": \"Hello.\"}}'
+
+  One job, as a test
+    f5tts worker --test-input '{\"input\": {\"text\": \"Hello.\"}}'
+
+  In a container on RunPod, which sets the rest
+    S3_BUCKET=speech AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… f5tts worker";
 
 const VOICES_EXAMPLES: &str = "Examples:
   f5tts voices add anna.wav --ref-text \"What Anna says in it.\"

@@ -55,7 +55,7 @@ fn run_job(arguments: &JobRunArguments) -> Result<(), Failure> {
 }
 
 /// A file, standard input, or the JSON itself.
-fn read(given: &str) -> Result<String, Failure> {
+pub(crate) fn read(given: &str) -> Result<String, Failure> {
     if given.trim_start().starts_with('{') {
         return Ok(given.to_owned());
     }

@@ -18,6 +18,7 @@ mod output;
 mod pages;
 mod progress;
 mod report;
+mod runpod;
 mod say;
 mod spectrogram;
 mod stage_dump;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, started: Instant) -> Result<(), Failure> {
     match cli.command {
         Command::Say(arguments) => say::run(&arguments),
+        Command::Worker(arguments) => runpod::run(&arguments),
         Command::Voices(arguments) => voices_command::run(&arguments),
         Command::Job(arguments) => job_command::run(&arguments),
         Command::Jobs(arguments) => jobs_command::run(&arguments),

@@ -34,7 +34,7 @@ pub struct ServiceOptions {
 pub struct Service {
     options: ServiceOptions,
     storage: Arc<dyn Storage>,
-    voices: Voices,
+    voices: Arc<Voices>,
     synthesizer: Arc<dyn Synthesizer>,
     log: JobLog,
     /// The jobs that run in this process.
@@ -85,7 +85,7 @@ pub struct Parts {
     /// How two writers of a record are told apart, from [`probe`](crate::storage::probe).
     pub exclusion: Exclusion,
     /// Who speaks.
-    pub voices: Voices,
+    pub voices: Arc<Voices>,
     /// What speaks.
     pub synthesizer: Arc<dyn Synthesizer>,
 }
@@ -128,7 +128,7 @@ impl Service {
     }
 
     /// Who speaks.
-    pub const fn voices(&self) -> &Voices {
+    pub const fn voices(&self) -> &Arc<Voices> {
         &self.voices
     }
 

@@ -14,7 +14,7 @@ mod values;
 
 pub(crate) use effective::effective;
 pub(crate) use environment::is_secret;
-pub(crate) use service_settings::{JobSettings, StoreSettings};
+pub(crate) use service_settings::{JobSettings, PlatformSettings, StoreSettings};
 pub(crate) use settings::{
     DefaultVoice, HubSettings, ModelSettings, NetworkSettings, OutputSettings, SpeechSettings,
     VoiceSettings,
@@ -48,6 +48,11 @@ fn load_with(arguments: &[OsString], environment: &Environment) -> Result<Cli, F
         .apply(Cli::command(), environment)
         .try_get_matches_from(arguments)?;
     Ok(Cli::from_arg_matches(&matches)?)
+}
+
+/// What the platform sets for a worker.
+pub(crate) fn runpod() -> Result<runpod_worker::Settings, runpod_worker::SettingsError> {
+    runpod_worker::Settings::from_env()
 }
 
 /// Values for settings, by the identity of their arguments; the first one that is given stays.

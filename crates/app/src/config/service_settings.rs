@@ -167,6 +167,29 @@ pub(crate) struct JobSettings {
     pub(crate) allowed_hosts: Vec<Allowed>,
 }
 
+/// How a worker fits into its platform.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Platform")]
+pub(crate) struct PlatformSettings {
+    /// How many jobs are taken at once; the model speaks them one after the other
+    #[arg(
+        long,
+        env = "F5TTS_CONCURRENCY",
+        value_name = "COUNT",
+        default_value = "1",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub(crate) concurrency: u16,
+
+    /// Where a load-balancing endpoint is served
+    #[arg(long, env = "PORT", value_name = "PORT", hide_short_help = true)]
+    pub(crate) port: Option<u16>,
+
+    /// Where it answers `/ping`, if not on the same port
+    #[arg(long, env = "PORT_HEALTH", value_name = "PORT", hide_short_help = true)]
+    pub(crate) port_health: Option<u16>,
+}
+
 impl StoreSettings {
     /// How long a store that does not answer is waited for.
     pub(crate) const fn patience(&self) -> Duration {

@@ -133,7 +133,8 @@ pub(crate) fn service_with(
     options: ServiceOptions,
 ) -> Service {
     let fetcher = Fetcher::new(Rules::default(), Limits::default()).unwrap();
-    let voices = Voices::new(Arc::clone(&storage), fetcher, vec![voice()], "rms".to_owned());
+    let voices =
+        Arc::new(Voices::new(Arc::clone(&storage), fetcher, vec![voice()], "rms".to_owned()));
     let parts = Parts { storage, exclusion: Exclusion::Create, voices, synthesizer };
     Service::new(parts, options).unwrap()
 }

@@ -185,7 +185,8 @@ async fn three_permissions_are_enough() {
 fn service_of(memory: &Arc<MemoryStorage>, tone: &Arc<Tone>, exclusion: Exclusion) -> Arc<Service> {
     let storage: Arc<dyn Storage> = Arc::clone(memory) as _;
     let fetcher = Fetcher::new(Rules::default(), Limits::default()).unwrap();
-    let voices = Voices::new(Arc::clone(&storage), fetcher, vec![voice()], "rms".to_owned());
+    let voices =
+        Arc::new(Voices::new(Arc::clone(&storage), fetcher, vec![voice()], "rms".to_owned()));
     let synthesizer = Arc::clone(tone) as _;
     let parts = Parts { storage, exclusion, voices, synthesizer };
     let mut options = options();
