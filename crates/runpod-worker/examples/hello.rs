@@ -3,10 +3,8 @@
 use runpod_worker::{Context, Failure, Job, handler, start};
 use serde_json::{Value, json};
 
-async fn hello(job: Job, _context: Context) -> Result<Value, Failure> {
-    let name = job.input["name"]
-        .as_str()
-        .ok_or_else(|| Failure::message("`name` must be a text"))?;
+async fn hello(job: Job, _: Context) -> Result<Value, Failure> {
+    let name = job.input["name"].as_str().unwrap_or("world");
     Ok(json!({ "greeting": format!("Hello, {name}!") }))
 }
 
