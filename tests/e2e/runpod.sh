@@ -10,15 +10,16 @@ cd "$(dirname "$0")/../.."
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 requirements=tests/e2e/requirements.txt
-environment=$target/e2e-venv
+environment=$target/e2e
 
 if [[ -z ${WORKER:-} ]]; then
-    cargo build --quiet --locked --package runpod-worker --example echo
+    # The whole workspace chooses the features, so that what `cargo test --workspace` built is used again.
+    cargo build --quiet --locked --workspace --example echo
     WORKER=$target/debug/examples/echo
 fi
 if ! cmp --quiet "$requirements" "$environment/made-from"; then
     python3 -m venv --clear "$environment"
-    "$environment/bin/pip" install --quiet --requirement "$requirements"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
     cp "$requirements" "$environment/made-from"
 fi
 
