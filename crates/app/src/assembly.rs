@@ -23,6 +23,7 @@ use crate::{
     },
     demo,
     failure::Failure,
+    models::{self, TerminalProgress},
     wiring,
 };
 
@@ -111,9 +112,11 @@ pub(crate) fn voices(settings: Settings<'_>, storage: Arc<dyn Storage>) -> Resul
 pub(crate) async fn service(
     settings: Settings<'_>,
     return_audio: ReturnAudio,
+    missing: MissingModel,
 ) -> Result<Arc<Service>, Failure> {
-    let synthesizer = synthesizer(settings)?;
     let (storage, exclusion) = working_store(settings.store, settings.hub.network).await?;
+    bring_model(settings, &storage, missing).await?;
+    let synthesizer = synthesizer(settings)?;
     let voices = voices(settings, Arc::clone(&storage))?;
     let options = ServiceOptions {
         parse: ParseOptions {
@@ -133,6 +136,34 @@ pub(crate) async fn service(
     };
     let service = Service::new(parts, options).context("the system gives no random numbers")?;
     Ok(Arc::new(service))
+}
+
+/// What becomes of a model that is known by name, and neither here nor in the bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MissingModel {
+    /// An error that says how to fetch it.
+    Refused,
+    /// It is fetched from the hub.
+    Fetched,
+}
+
+async fn bring_model(
+    settings: Settings<'_>,
+    storage: &Arc<dyn Storage>,
+    missing: MissingModel,
+) -> Result<(), Failure> {
+    let hub = settings.hub.for_models();
+    let name = settings.model.model.clone();
+    if settings.store.s3_bucket.is_some() && settings.store.enable_s3_model_cache {
+        let fetched = models::fetch_from_bucket(&name, &hub, storage).await;
+        fetched.context("could not bring the model from the bucket")?;
+    }
+    if missing == MissingModel::Fetched && models::is_to_be_fetched(&name, &hub) {
+        let get = move || models::get(&name, &hub, &mut TerminalProgress::new(|| false)).map(drop);
+        let fetched = tokio::task::spawn_blocking(get);
+        fetched.await.context("the download broke down")??;
+    }
+    Ok(())
 }
 
 fn synthesizer(settings: Settings<'_>) -> Result<EngineThread, Failure> {

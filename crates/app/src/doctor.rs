@@ -9,7 +9,7 @@ use f5tts_service::{
 };
 
 use crate::{
-    assembly,
+    assembly::{self, MissingModel},
     cli::{DoctorArguments, ServiceArguments},
     failure::Failure,
     jobs_command::answer,
@@ -51,7 +51,7 @@ async fn diagnose(arguments: &ServiceArguments) -> Result<Diagnosis, Failure> {
     if checks.iter().any(|check| check.verdict == Verdict::Failed) {
         return Ok(Diagnosis { checks });
     }
-    match assembly::service(arguments.settings(), ReturnAudio::Url).await {
+    match assembly::service(arguments.settings(), ReturnAudio::Url, MissingModel::Refused).await {
         Ok(service) => {
             let tried = service.self_test().await.checks.into_iter();
             checks.extend(tried.filter(|check| check.name != "store"));

@@ -10,7 +10,7 @@ use f5tts_service::{Context, Job, request::ReturnAudio, storage::JobId};
 use serde_json::Value;
 
 use crate::{
-    assembly,
+    assembly::{self, MissingModel},
     cli::{JobAction, JobArguments, JobRunArguments},
     failure::{Failure, OrBadInput},
     output::print,
@@ -29,7 +29,12 @@ pub(crate) fn run(arguments: &JobArguments) -> Result<(), Failure> {
 fn run_job(arguments: &JobRunArguments) -> Result<(), Failure> {
     let job = job(&read(&arguments.job)?)?;
     let answer = assembly::run(async {
-        let service = assembly::service(arguments.service.settings(), ReturnAudio::Url).await?;
+        let service = assembly::service(
+            arguments.service.settings(),
+            ReturnAudio::Url,
+            MissingModel::Refused,
+        )
+        .await?;
         let context = Context::default();
         let answer = service.handle(job, &context);
         tokio::pin!(answer);

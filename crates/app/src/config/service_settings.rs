@@ -76,6 +76,18 @@ pub(crate) struct StoreSettings {
     )]
     pub(crate) s3_public_endpoint_url: Option<Url>,
 
+    /// Whether models that lie in the bucket, under `models/ORG--NAME/`, are brought from there
+    #[arg(
+        long,
+        env = "ENABLE_S3_MODEL_CACHE",
+        value_name = "BOOL",
+        default_value = "true",
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        hide_short_help = true
+    )]
+    pub(crate) enable_s3_model_cache: bool,
+
     /// How long links to audio work, in seconds: 1 to 604800
     #[arg(
         long,

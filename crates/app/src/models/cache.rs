@@ -5,6 +5,9 @@ use std::{
 
 use super::{KnownFile, KnownModel, settings::HubSettings};
 
+/// The directory in a cache that mirrors the models of the bucket: `ORG--NAME/PATH`.
+pub(super) const BUCKET: &str = "f5tts-bucket";
+
 /// The caches of models on this machine, all in the layout of the hub:
 /// `models--ORG--NAME/{blobs/ETAG, refs/main, snapshots/COMMIT/PATH}`.
 #[derive(Debug)]
@@ -24,8 +27,10 @@ impl Caches {
             .iter()
             .map(|root| RepositoryCache::new(root, model.repository));
         let size = |path: &PathBuf| path.metadata().ok().map(|found| found.len());
+        let mirrored = self.roots.iter().map(|root| mirrored(root, model, file));
         repositories
             .filter_map(|repository| repository.find(file.path))
+            .chain(mirrored.filter(|path| path.is_file()))
             .find(|path| file.bytes.is_none() || file.bytes == size(path))
     }
 
@@ -41,6 +46,13 @@ impl Caches {
     pub(super) fn target(&self) -> Option<&Path> {
         self.roots.first().map(PathBuf::as_path)
     }
+}
+
+/// Where a file of the bucket is mirrored to.
+fn mirrored(root: &Path, model: &KnownModel, file: &KnownFile) -> PathBuf {
+    root.join(BUCKET)
+        .join(model.repository.replace('/', "--"))
+        .join(file.path)
 }
 
 /// One repository in one cache.

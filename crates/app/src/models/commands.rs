@@ -130,6 +130,17 @@ pub(crate) fn get(
     Ok(fetched)
 }
 
+/// Whether a model is known by name, and is on the hub rather than here.
+pub(crate) fn is_to_be_fetched(name: &str, settings: &HubSettings) -> bool {
+    let caches = Caches::new(settings);
+    let is_here = |model: &'static KnownModel| {
+        model
+            .with_vocoder()
+            .all(|part| caches.missing(part).is_empty())
+    };
+    !settings.hf_hub_offline && KnownModel::find(name).is_some_and(|model| !is_here(model))
+}
+
 /// Fetches what is missing of one model.
 pub(super) fn fetch_missing(
     model: &'static KnownModel,

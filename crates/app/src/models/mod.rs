@@ -1,8 +1,9 @@
 //! Where models are: in the program, in the caches of the Hugging Face tools, in directories.
 //!
 //! The functions here answer with data and leave tables, JSON and messages to the caller. Only
-//! [`get`] asks the network.
+//! [`get`] and [`fetch_from_bucket`] ask the network.
 
+mod bucket;
 mod cache;
 mod catalogue;
 mod commands;
@@ -24,9 +25,11 @@ mod tests;
 use self::progress::DownloadObserver;
 
 pub(crate) use self::{
+    bucket::fetch_from_bucket,
     catalogue::{DEMO, Kind, KnownFile, KnownModel, Role},
     commands::{
-        FetchedFile, FileCheck, FileState, ListedModel, ModelPaths, get, list, path, verify,
+        FetchedFile, FileCheck, FileState, ListedModel, ModelPaths, get, is_to_be_fetched, list,
+        path, verify,
     },
     error::ModelsError,
     progress::TerminalProgress,

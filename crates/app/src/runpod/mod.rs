@@ -15,7 +15,7 @@ use runpod_worker::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    assembly,
+    assembly::{self, MissingModel},
     cli::WorkerArguments,
     config,
     failure::{Failure, OrBadInput},
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<(), Failure> {
         // Before the model is loaded, so that a signal ends the worker properly from the beginning.
         let stop = stop_on_signals().context("could not listen to signals")?;
         let service = tokio::select! {
-            service = assembly::service(arguments.service.settings(), return_audio(arguments)) => service?,
+            service = assembly::service(arguments.service.settings(), return_audio(arguments), MissingModel::Fetched) => service?,
             () = stop.cancelled() => return Ok(()),
         };
         let worker = worker(settings.clone(), Arc::clone(&service), arguments);

@@ -223,7 +223,9 @@ async fn every_job_once(storage: &Arc<dyn Storage>, directory: Option<String>, j
 const DONE: &str = "jobs done here: ";
 
 fn counted(output: &str) -> usize {
-    let (_, after) = output.split_once(DONE).expect("a child says how many jobs it did");
+    let (_, after) = output
+        .split_once(DONE)
+        .expect("a child says how many jobs it did");
     after.split_whitespace().next().unwrap().parse().unwrap()
 }
 
