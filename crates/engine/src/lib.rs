@@ -3,6 +3,7 @@
 //! See [`Engine`] for an example.
 #![warn(missing_docs)]
 
+pub mod align;
 pub mod audio;
 pub mod checkpoint;
 pub mod duration;

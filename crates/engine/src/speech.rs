@@ -30,6 +30,21 @@ impl Speech {
     pub fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(self.sample_rate_hz)
     }
+
+    /// The samples in which a chunk is heard, cross-fades included.
+    pub fn place(&self, chunk: &Chunk) -> Range<usize> {
+        let left_before = |sample: usize| match &self.kept {
+            Some(kept) => {
+                let left = kept
+                    .iter()
+                    .map(|range| range.end.min(sample).saturating_sub(range.start));
+                left.sum()
+            }
+            None => sample,
+        };
+        let end = left_before(chunk.start_sample + chunk.samples).min(self.samples.len());
+        left_before(chunk.start_sample).min(end)..end
+    }
 }
 
 /// A part of a text that was sampled at once.

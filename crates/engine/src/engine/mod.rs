@@ -5,7 +5,9 @@ use std::{num::NonZeroUsize, sync::Arc, time::Instant};
 use f5tts_kernels::{Backend, Cpu, CpuOptions, Items};
 
 use crate::{
-    MEL_CHANNELS, SAMPLE_RATE_HZ, audio,
+    MEL_CHANNELS, SAMPLE_RATE_HZ,
+    align::Aligner,
+    audio,
     checkpoint::{Checkpoint, Weights},
     error::{LoadError, SampleError, SpeakError},
     model::{
@@ -157,6 +159,11 @@ impl Engine {
     /// The device, for people: `cpu (avx2, 2 threads)`.
     pub fn device(&self) -> String {
         self.backend.describe()
+    }
+
+    /// Finds when words are spoken, with the dictionaries of this engine.
+    pub fn aligner(&self) -> Aligner<'_> {
+        Aligner::new(&self.text.tokenizer)
     }
 
     /// Speaks the parts one after the other.

@@ -14,6 +14,6 @@ pub mod tokenize;
 pub mod vocab;
 
 /// White space as Python has it: that of Unicode, and four separators of ASCII.
-fn is_space(character: char) -> bool {
+pub(crate) fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\x1C'..='\x1F').contains(&character)
 }
