@@ -17,6 +17,7 @@ pub mod sampler;
 mod speech;
 pub mod stitch;
 mod stop;
+pub mod subtitles;
 pub mod text;
 mod voice;
 mod warning;
