@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # A throwaway Ceph of one host: one monitor, one object store in memory, and radosgw, which speaks S3. As root.
 #   s3-radosgw.sh start DIR PORT KEY SECRET    and    s3-radosgw.sh stop DIR
+# PORT and the two after it have to be free. DIR is absolute.
 # Two users: KEY owns what it makes; KEY-limited has the same secret and no right of its own.
 set -euo pipefail
 action=$1 dir=$2
 export CEPH_CONF=$dir/ceph.conf
 
+# Ends what was started for this directory, and nothing else: the variable is in the environment of all of it.
 stop() {
-    local file pid
-    for file in "$dir"/run/*.pid; do
-        [ -e "$file" ] || continue
-        pid=$(cat "$file")
-        # Only what was started from this directory.
-        if [ -r "/proc/$pid/environ" ] && tr '\0' '\n' <"/proc/$pid/environ" | grep -qxF "CEPH_CONF=$CEPH_CONF"; then
-            kill -KILL "$pid" 2>/dev/null || true
+    local process
+    for process in /proc/[0-9]*; do
+        [ "${process#/proc/}" != $$ ] || continue
+        case $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) in
+            *ceph* | *radosgw*) ;;
+            *) continue ;;
+        esac
+        if tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "CEPH_CONF=$CEPH_CONF"; then
+            kill -KILL "${process#/proc/}" 2>/dev/null || true
         fi
     done
     rm -rf "$dir"

@@ -18,8 +18,24 @@ skip() {
     echo "SKIPPED: tests of S3 with $1: $2" >&2
 }
 
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+# The first of three free ports, outside of the range from which the system takes those of connections: a port of a
+# connection that has just ended cannot be listened on.
+free_ports() {
+    python3 - <<'PYTHON'
+import random
+import socket
+
+while True:
+    first = random.randrange(20000, 30000)
+    try:
+        for port in range(first, first + 3):
+            with socket.socket() as found:
+                found.bind(("127.0.0.1", port))
+    except OSError:
+        continue
+    print(first)
+    break
+PYTHON
 }
 
 has_radosgw() {
@@ -62,7 +78,7 @@ run_tests() {
     make_bucket "$endpoint"
     F5TTS_TEST_S3_SERVER=$server F5TTS_TEST_S3_ENDPOINT=$endpoint F5TTS_TEST_S3_BUCKET=$bucket \
         F5TTS_TEST_S3_KEY=$key F5TTS_TEST_S3_SECRET=$secret \
-        cargo test --quiet --package f5tts-service --test it -- --ignored storage::real_s3
+        timeout 600 cargo test --quiet --package f5tts-service --test it -- --ignored storage::real_s3
 }
 
 tools=${CARGO_TARGET_DIR:-target}/tools/moto-5.2.5
@@ -76,7 +92,7 @@ if ! [ -x "$tools/bin/moto_server" ]; then
     fi
 fi
 
-port=$(free_port)
+port=$(free_ports)
 "$tools/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto.log" 2>&1 &
 moto_pid=$!
 for _ in $(seq 60); do
@@ -86,8 +102,8 @@ done
 run_tests moto "http://127.0.0.1:$port"
 
 if install_radosgw; then
-    port=$(free_port)
-    bash tests/e2e/s3-radosgw.sh start "$work/ceph" "$port" "$key" "$secret"
+    port=$(free_ports)
+    timeout 120 bash tests/e2e/s3-radosgw.sh start "$work/ceph" "$port" "$key" "$secret"
     run_tests radosgw "http://127.0.0.1:$port"
 else
     skip radosgw 'its packages are not there and cannot be installed (radosgw ceph-mon ceph-osd)'
