@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use f5tts_engine::align::{TimingReport, TimingStatus};
 use serde_json::{Map, Value, json};
 
 use crate::{
     jobs::{Event, History, Outcome},
-    rendering::{Rendered, Timed},
-    request::{SpeechRequest, TimingFormat},
+    rendering::Rendered,
+    request::SpeechRequest,
     storage::JobId,
     voices::ReadyVoice,
 };
@@ -35,7 +36,7 @@ pub(crate) fn outcome(spoken: &Spoken<'_>, rendered: &Rendered) -> Outcome {
         "content_type": rendered.audio.content_type,
         "duration": rounded(rendered.seconds, 1e4),
         "sample_rate": request.sample_rate_hz,
-        "word_count": request.text.split_whitespace().count(),
+        "word_count": word_count(request, rendered),
         "seed": spoken.seed,
         "voice": spoken.voices.first().map(|voice| &voice.name),
         "voice_version": spoken.voices.first().map(|voice| &voice.version),
@@ -50,7 +51,7 @@ pub(crate) fn outcome(spoken: &Spoken<'_>, rendered: &Rendered) -> Outcome {
     {
         answer.insert("voices".to_owned(), versions(spoken.voices));
     }
-    answer.extend(timings(request, &rendered.timed));
+    answer.extend(timings(request, rendered.timings.as_ref()));
     answer.insert("warnings".to_owned(), warnings(spoken, rendered).into());
     Outcome {
         answer,
@@ -61,6 +62,15 @@ pub(crate) fn outcome(spoken: &Spoken<'_>, rendered: &Rendered) -> Outcome {
             .map(|(extension, _)| extension.to_string())
             .collect(),
     }
+}
+
+/// The words that were timed, else those between blanks.
+fn word_count(request: &SpeechRequest, rendered: &Rendered) -> usize {
+    let timed = rendered
+        .timings
+        .as_ref()
+        .and_then(|timings| timings.word_timings.as_ref());
+    timed.map_or_else(|| request.text.split_whitespace().count(), Vec::len)
 }
 
 /// What `status` says.
@@ -89,41 +99,26 @@ pub(crate) fn status(history: &History, live_progress: Option<f64>) -> Value {
     Value::Object(answer)
 }
 
-fn timings(request: &SpeechRequest, timed: &Timed) -> Map<String, Value> {
-    let mut fields = match timed {
-        Timed::NotAsked => return Map::new(),
-        Timed::Aligned(alignment) => object(json!({
-            "word_timings": alignment.words,
-            "timings": {
-                "status": "aligned",
-                "method": alignment.method,
-                "confidence": rounded(alignment.confidence, 1e3),
-            },
-            "timing_confidence": rounded(alignment.confidence, 1e3),
-        })),
-        Timed::Failed(reason) => object(json!({
-            "word_timings": null,
-            "timings": { "status": "failed", "reason": reason },
-        })),
+fn timings(request: &SpeechRequest, timings: Option<&TimingReport>) -> Map<String, Value> {
+    let Some(timings) = timings else {
+        return Map::new();
     };
+    let mut fields = object(json!(timings));
+    if let TimingStatus::Aligned { confidence, .. } = timings.timings {
+        fields.insert("timing_confidence".to_owned(), confidence.into());
+    }
     if let Some(format) = request.timing_format {
-        fields.insert("timing_format".to_owned(), name(format).into());
+        fields.insert("timing_format".to_owned(), format.name().into());
     }
     fields
-}
-
-/// What a format is called in answers.
-pub(crate) fn name(format: TimingFormat) -> &'static str {
-    let mut names = TimingFormat::NAMES.iter();
-    names
-        .find(|(_, known)| *known == format)
-        .map_or("json", |(name, _)| name)
 }
 
 fn warnings(spoken: &Spoken<'_>, rendered: &Rendered) -> Vec<String> {
     let mut warnings = spoken.warnings.to_vec();
     warnings.extend(rendered.warnings.iter().cloned());
-    if let Timed::Failed(reason) = &rendered.timed {
+    if let Some(TimingStatus::Failed { reason }) =
+        rendered.timings.as_ref().map(|timings| &timings.timings)
+    {
         warnings.push(format!("there are no word timings: {reason}"));
     }
     warnings

@@ -89,7 +89,7 @@ impl Service {
             .await?;
         self.reached(Point::Spoken);
 
-        let rendered = rendering::render(request, synthesis).await?;
+        let rendered = rendering::render(self.synthesizer(), request, synthesis).await?;
         self.reached(Point::Rendered);
 
         let start = Instant::now();

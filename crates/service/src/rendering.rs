@@ -1,17 +1,22 @@
 //! From samples to files: word timings, resampling, encoding. All of it computes and none of it waits.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use f5tts_engine::{
     Speech,
+    align::TimingReport,
     audio::{self, Encoded},
+    subtitles,
 };
 
 use crate::{
     failure::{ErrorCode, Failure},
     request::SpeechRequest,
     storage::{AudioExtension, TimingExtension},
-    synthesis::Synthesis,
+    synthesis::{Synthesis, Synthesizer},
 };
 
 /// What becomes of speech.
@@ -21,7 +26,8 @@ pub(crate) struct Rendered {
     /// The ending of the audio in the store.
     pub(crate) extension: AudioExtension,
     pub(crate) seconds: f64,
-    pub(crate) timed: Timed,
+    /// The words, if they were asked for.
+    pub(crate) timings: Option<TimingReport>,
     /// The content of each timing file.
     pub(crate) timing_files: Vec<(TimingExtension, String)>,
     pub(crate) warnings: Vec<String>,
@@ -48,46 +54,27 @@ impl Times {
     }
 }
 
-/// What became of the timing of words.
-#[derive(Debug)]
-pub(crate) enum Timed {
-    /// The client did not ask.
-    NotAsked,
-    /// Every word has its place.
-    Aligned(Alignment),
-    /// They could not be measured; why.
-    Failed(String),
-}
-/// The words of a text, and how sure they are.
-#[derive(Debug)]
-pub(crate) struct Alignment {
-    pub(crate) words: Vec<String>,
-    pub(crate) method: &'static str,
-    pub(crate) confidence: f64,
-}
-fn time_words(_: &SpeechRequest, _: &Speech) -> Timed {
-    Timed::Failed("this version does not measure them".to_owned())
-}
-fn timing_files(_: &SpeechRequest, _: &Timed, _: f64) -> Vec<(TimingExtension, String)> {
-    vec![]
-}
-
 /// Renders on a thread of its own.
 pub(crate) async fn render(
+    synthesizer: &Arc<dyn Synthesizer>,
     request: &SpeechRequest,
     synthesis: Synthesis,
 ) -> Result<Rendered, Failure> {
-    let request = request.clone();
-    tokio::task::spawn_blocking(move || render_now(&request, &synthesis))
+    let (synthesizer, request) = (Arc::clone(synthesizer), request.clone());
+    tokio::task::spawn_blocking(move || render_now(&*synthesizer, &request, &synthesis))
         .await
         .map_err(|error| Failure::because(ErrorCode::Internal, &error))?
 }
 
-fn render_now(request: &SpeechRequest, synthesis: &Synthesis) -> Result<Rendered, Failure> {
+fn render_now(
+    synthesizer: &dyn Synthesizer,
+    request: &SpeechRequest,
+    synthesis: &Synthesis,
+) -> Result<Rendered, Failure> {
     let speech = &synthesis.speech;
     let start = Instant::now();
-    let timed = time_words(request, speech);
-    let timing_files = timing_files(request, &timed, speech.seconds());
+    let timings = time_words(synthesizer, request, speech);
+    let timing_files = timing_files(request, timings.as_ref())?;
     let alignment = start.elapsed();
     let start = Instant::now();
     let rate_hz = request.sample_rate_hz;
@@ -108,7 +95,7 @@ fn render_now(request: &SpeechRequest, synthesis: &Synthesis) -> Result<Rendered
         audio,
         extension,
         seconds: speech.seconds(),
-        timed,
+        timings,
         timing_files,
         warnings,
         times: Times {
@@ -122,4 +109,34 @@ fn render_now(request: &SpeechRequest, synthesis: &Synthesis) -> Result<Rendered
         chunks: speech.chunks.len(),
         evaluations: speech.evaluations,
     })
+}
+
+fn time_words(
+    synthesizer: &dyn Synthesizer,
+    request: &SpeechRequest,
+    speech: &Speech,
+) -> Option<TimingReport> {
+    if !request.word_timings && request.timing_format.is_none() {
+        return None;
+    }
+    let pieces = request.script.pieces().iter();
+    let texts: Vec<_> = pieces.map(|piece| piece.text.as_str()).collect();
+    Some((&synthesizer.align(speech, &texts)).into())
+}
+
+/// All formats, if one was asked for and the words were found.
+fn timing_files(
+    request: &SpeechRequest,
+    timings: Option<&TimingReport>,
+) -> Result<Vec<(TimingExtension, String)>, Failure> {
+    let words = timings.and_then(|timings| timings.word_timings.as_deref());
+    let (Some(words), Some(_)) = (words, request.timing_format) else {
+        return Ok(Vec::new());
+    };
+    let write = |format: subtitles::Format| {
+        let extension = format.name().parse();
+        let extension = extension.map_err(|error| Failure::because(ErrorCode::Internal, &error))?;
+        Ok((extension, format.write(words)))
+    };
+    subtitles::Format::ALL.into_iter().map(write).collect()
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     fields::FieldError,
-    speech::{ReturnAudio, SEEDS, SpeechRequest, TimingFormat, VoiceChoice},
+    speech::{ReturnAudio, SEEDS, SpeechRequest, VoiceChoice},
     upload::{Material, UploadRequest},
 };
 pub(crate) use speech::tagged;

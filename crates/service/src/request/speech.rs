@@ -6,6 +6,7 @@ use f5tts_engine::{
     duration::Speed,
     sampler::grid::{Nfe, Sway},
     stitch::CrossFade,
+    subtitles,
     text::script::{MAIN_VOICE, Script, ScriptOptions, Tags},
 };
 use serde_json::Value;
@@ -44,7 +45,7 @@ pub struct SpeechRequest {
     /// Whether words are to be timed.
     pub word_timings: bool,
     /// The timing file that the client looks at; all are written.
-    pub timing_format: Option<TimingFormat>,
+    pub timing_format: Option<subtitles::Format>,
     /// The file's format.
     pub format: Format,
     /// Samples a second of the file.
@@ -83,32 +84,15 @@ pub enum ReturnAudio {
     Base64,
 }
 
-/// A file of word timings that the client looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimingFormat {
-    /// `SubRip`
-    Srt,
-    /// `WebVTT`
-    Vtt,
-    /// Advanced `SubStation` Alpha
-    Ass,
-    /// Comma-separated values
-    Csv,
-    /// JSON
-    Json,
-}
-
-impl TimingFormat {
-    /// All formats, with what they are called.
-    pub const NAMES: [(&str, Self); 6] = [
-        ("srt", Self::Srt),
-        ("vtt", Self::Vtt),
-        ("ass", Self::Ass),
-        ("csv", Self::Csv),
-        ("json", Self::Json),
-        ("compact", Self::Json),
-    ];
-}
+/// The timing files that can be asked for; `compact` is what old clients call JSON.
+const TIMING_FORMATS: [(&str, subtitles::Format); 6] = [
+    ("srt", subtitles::Format::Srt),
+    ("vtt", subtitles::Format::Vtt),
+    ("ass", subtitles::Format::Ass),
+    ("csv", subtitles::Format::Csv),
+    ("json", subtitles::Format::Json),
+    ("compact", subtitles::Format::Json),
+];
 
 impl SpeechRequest {
     pub(super) fn read(
@@ -282,10 +266,10 @@ fn read_format(fields: &Fields<'_>) -> Result<(Format, u32), FieldError> {
 }
 
 /// One format, or a list whose first counts.
-fn read_timing_format(fields: &Fields<'_>) -> Result<Option<TimingFormat>, FieldError> {
-    let names = words(TimingFormat::NAMES.iter().map(|(name, _)| *name));
+fn read_timing_format(fields: &Fields<'_>) -> Result<Option<subtitles::Format>, FieldError> {
+    let names = words(TIMING_FORMATS.iter().map(|(name, _)| *name));
     let allowed = format!("{names}, or a list of these");
-    let read = |value: &Value| choose(value.as_str()?, &TimingFormat::NAMES);
+    let read = |value: &Value| choose(value.as_str()?, &TIMING_FORMATS);
     let format = fields.optional("timing_format", &allowed, |value| {
         if let Some(formats) = value.as_array() {
             let formats: Option<Vec<_>> = formats.iter().map(read).collect();

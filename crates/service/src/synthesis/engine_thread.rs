@@ -8,7 +8,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use f5tts_engine::{Engine, Observer, Part, Progress, SampleError, SpeakError, SpeakOptions, Stop};
+use f5tts_engine::{
+    Engine, Observer, Part, Progress, SampleError, SpeakError, SpeakOptions, Speech, Stop,
+    align::{AlignError, Alignment},
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{ProgressCell, Synthesis, SynthesisError, Synthesizer, Task};
@@ -35,7 +38,7 @@ struct Work {
 #[derive(Clone, Debug)]
 enum Loading {
     Running,
-    Done { device: String },
+    Done(Arc<Engine>),
     Failed(SynthesisError),
 }
 
@@ -68,7 +71,7 @@ impl Synthesizer for EngineThread {
             .await
             .map(|state| state.clone());
         match state {
-            Ok(Loading::Done { device }) => Ok(device),
+            Ok(Loading::Done(engine)) => Ok(engine.device()),
             Ok(Loading::Failed(error)) => Err(error),
             Ok(Loading::Running) | Err(_) => Err(gone()),
         }
@@ -87,6 +90,14 @@ impl Synthesizer for EngineThread {
         let result = answer.await.unwrap_or_else(|_| Err(gone()));
         drop(caller);
         result
+    }
+
+    fn align(&self, speech: &Speech, texts: &[&str]) -> Result<Alignment, AlignError> {
+        // The words need none of the model's weights, so the model's thread goes on meanwhile.
+        let Loading::Done(engine) = self.loaded.borrow().clone() else {
+            return Err(AlignError::OtherText); // Nothing was spoken without a model.
+        };
+        engine.aligner().align_speech(speech, texts)
     }
 }
 
@@ -113,7 +124,8 @@ fn own_model(
     let loaded_at = Instant::now();
     match loaded {
         Ok(engine) => {
-            state.send_replace(Loading::Done { device: engine.device() });
+            let engine = Arc::new(engine);
+            state.send_replace(Loading::Done(Arc::clone(&engine)));
             while let Some(work) = tasks.blocking_recv() {
                 work.perform(&engine, loaded_at);
             }
@@ -148,7 +160,7 @@ impl Work {
     }
 }
 
-fn speak(engine: &Engine, task: &Task) -> Result<f5tts_engine::Speech, SynthesisError> {
+fn speak(engine: &Engine, task: &Task) -> Result<Speech, SynthesisError> {
     let parts: Vec<_> = task
         .parts
         .iter()

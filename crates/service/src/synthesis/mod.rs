@@ -12,7 +12,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use f5tts_engine::{SpeakError, SpeakOptions, Speech, Stop, Voice, sampler::grid::Nfe};
+use f5tts_engine::{
+    SpeakError, SpeakOptions, Speech, Stop, Voice,
+    align::{AlignError, Alignment},
+    sampler::grid::Nfe,
+};
 
 pub use engine_thread::{EngineThread, LoadEngine};
 
@@ -29,6 +33,9 @@ pub trait Synthesizer: Debug + Send + Sync {
 
     /// Speaks. If the future is dropped, the work stops at the next evaluation.
     async fn speak(&self, task: Task) -> Result<Synthesis, SynthesisError>;
+
+    /// Finds the words of the texts that a speech was made of. It computes for as long as that takes.
+    fn align(&self, speech: &Speech, texts: &[&str]) -> Result<Alignment, AlignError>;
 }
 
 /// What is to be spoken.

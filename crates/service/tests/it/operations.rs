@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use f5tts_service::{
     ErrorCode,
-    storage::{AudioExtension, MemoryStorage, ObjectKey, Storage},
+    storage::{AudioExtension, MemoryStorage, ObjectKey, Storage, TimingExtension},
 };
 use serde_json::{Value, json};
 
@@ -67,6 +67,47 @@ async fn speech_has_everything_that_the_contract_names() {
             .contains("output/a.wav"),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn words_have_times_and_files() {
+    let (storage, service) = setting();
+    let input = json!({"text": "Hello there.", "timing_format": ["vtt", "srt"]});
+    let answer = ask(&service, "a", input).await.unwrap();
+    assert_eq!(
+        answer["word_timings"],
+        json!([
+            {"word": "Hello", "start_time": 0.0, "end_time": 0.3, "confidence": 0.9},
+            {"word": "there.", "start_time": 0.3, "end_time": 0.6, "confidence": 0.9},
+        ])
+    );
+    assert_eq!(
+        (&answer["timings"]["status"], &answer["timing_confidence"]),
+        (&json!("aligned"), &json!(0.9))
+    );
+    assert_eq!((&answer["timing_format"], &answer["word_count"]), (&json!("vtt"), &json!(2)));
+    let files: Vec<_> = answer["timing_files"].as_object().unwrap().keys().collect();
+    assert_eq!(files, ["ass", "csv", "json", "srt", "vtt"]);
+    let key = ObjectKey::Timings { job: id("a"), extension: TimingExtension::Srt };
+    let file = storage.get(&key, 1 << 20).await.unwrap().bytes;
+    assert!(
+        String::from_utf8(file.to_vec())
+            .unwrap()
+            .contains("00:00:00,000 --> 00:00:00,600")
+    );
+    let request = json!({"endpoint": "download", "job_id": "a", "type": "timing", "format": "vtt"});
+    assert_eq!(ask(&service, "d", request).await.unwrap()["filename"], "a.vtt");
+}
+
+#[tokio::test]
+async fn words_that_are_not_found_are_never_invented() {
+    let (_, service) = setting();
+    let input = json!({"text": "An unheard word.", "timing_format": "srt"});
+    let answer = ask(&service, "a", input).await.unwrap();
+    assert_eq!(answer["word_timings"], Value::Null);
+    assert_eq!(answer["timings"], json!({"status": "failed", "reason": "the audio is silent"}));
+    assert_eq!(answer["warnings"], json!(["there are no word timings: the audio is silent"]));
+    assert_eq!(answer.get("timing_files"), None);
 }
 
 #[tokio::test]
