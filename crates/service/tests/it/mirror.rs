@@ -307,7 +307,8 @@ async fn a_run_that_is_given_up_leaves_nothing_wrong() {
         if run.await.is_ok() {
             break;
         }
-        assert!(!world.file().exists());
+        // What was being given its name as the run ended may get it; then it is complete.
+        assert!(!world.file().exists() || fs::read(world.file()).unwrap() == content(0));
     }
     world.run(2).await.unwrap();
     assert_eq!(fs::read(world.file()).unwrap(), content(0));

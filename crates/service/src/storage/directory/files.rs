@@ -25,7 +25,7 @@ const PRIVATE: &str = ".f5tts";
 /// How old a file has to be to be what a process left that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// Attempts at a write whose directory somebody else removes in the same moment.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 50;
 /// Directories below each other that a list goes into: more than any key has.
 const MAX_DEPTH: usize = 16;
 /// Longest secret that is read.
@@ -286,12 +286,20 @@ impl Files {
     }
 
     /// Gives a staged file its name by `publish`, in a directory that is made if need be.
+    ///
+    /// `ErrorKind::AlreadyExists` always comes from `publish`.
     fn in_parent(&self, path: &Path, publish: impl Fn() -> io::Result<()>) -> io::Result<()> {
         let parent = path.parent().unwrap_or(&self.root);
         for _ in 1..ATTEMPTS {
             match publish() {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    self.create_directory(parent)?
+                    let made = self.create_directory(parent);
+                    // Somebody else may make and remove it in the same moment.
+                    let raced = [ErrorKind::AlreadyExists, ErrorKind::NotFound];
+                    made.or_else(|error| match raced.contains(&error.kind()) {
+                        true => Ok(()),
+                        false => Err(error),
+                    })?;
                 }
                 Err(error) => return Err(error),
                 Ok(()) => return self.sync_directory(parent),

@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use f5tts_service::storage::{
-    CreateOnly, DirectoryConfig, DirectoryStorage, Durability, LinkConfig, ObjectKey, Prefix,
-    Secret, Storage, StorageError,
+    CreateOnly, Created, DirectoryConfig, DirectoryStorage, Durability, LinkConfig, ObjectKey,
+    Prefix, Secret, Storage, StorageError,
 };
 use jiff::Timestamp;
 
@@ -192,8 +192,12 @@ async fn records_of_a_job_may_go_while_another_is_written() {
     let tasks = (0..8_u32).map(|number| {
         let (storage, key): (_, ObjectKey) = (Arc::clone(&storage), record(&job, number));
         tokio::spawn(async move {
-            for _ in 0..50 {
-                storage.put(&key, Bytes::from_static(b"{}")).await.unwrap();
+            for round in 0..100 {
+                let content = Bytes::from(format!("{number} {round}"));
+                let created = storage.create(&key, content.clone()).await.unwrap();
+                assert!(matches!(created, Created::Yes(_)));
+                storage.put(&key, content.clone()).await.unwrap();
+                assert_eq!(storage.get(&key, 99).await.unwrap().bytes, content);
                 storage.delete(&key).await.unwrap();
             }
         })
