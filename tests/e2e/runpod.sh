@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The RunPod worker end to end: against the simulated platform, and its local API against the official client.
+# The RunPod worker end to end: against the simulated platform, and its local API against the official client; then
+# `f5tts worker`, with both and with a worker that is killed.
 #
 #     tests/e2e/runpod.sh [--only TEXT] [--parallel N]
 #
@@ -14,7 +15,7 @@ environment=$target/e2e
 
 if [[ -z ${WORKER:-} ]]; then
     # The whole workspace chooses the features, so that what `cargo test --workspace` built is used again.
-    cargo build --quiet --locked --workspace --example echo
+    cargo build --quiet --locked --workspace --example echo --bin f5tts
     WORKER=$target/debug/examples/echo
 fi
 if ! cmp --quiet "$requirements" "$environment/made-from"; then
@@ -26,4 +27,5 @@ fi
 "$environment/bin/python" tests/e2e/runpod_cases.py --worker "$WORKER" "$@"
 if [[ $# -eq 0 ]]; then
     "$environment/bin/python" tests/e2e/runpod_client.py "$WORKER"
+    "$environment/bin/python" tests/e2e/speech.py "${F5TTS:-$target/debug/f5tts}"
 fi

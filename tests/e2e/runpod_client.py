@@ -26,9 +26,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def api(worker: str) -> Iterator[str]:
+def api(*worker: str) -> Iterator[str]:
     port = free_port()
-    command = [worker, "--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(port)]
+    command = [*worker, "--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         base = f"http://127.0.0.1:{port}"
         end = time.monotonic() + STARTS_WITHIN_S

@@ -125,7 +125,7 @@ pub(crate) async fn service(
             ..ParseOptions::default()
         },
         processing_timeout: Duration::from_secs(settings.jobs.processing_timeout),
-        lease: LeaseTimes::default(),
+        lease: LeaseTimes::lasting(Duration::from_secs(settings.jobs.lease_seconds)),
         link_lifetime: settings.store.url_ttl,
     };
     let parts = Parts {

@@ -135,6 +135,17 @@ pub(crate) struct JobSettings {
     )]
     pub(crate) job_retention_days: u32,
 
+    /// After how many seconds without a sign of life a job of another worker is taken over
+    #[arg(
+        long,
+        env = "F5TTS_LEASE_SECONDS",
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = clap::value_parser!(u64).range(3..=3600),
+        hide_short_help = true
+    )]
+    pub(crate) lease_seconds: u64,
+
     /// How many jobs may wait for the model before others are refused
     #[arg(
         long,

@@ -25,13 +25,18 @@ pub struct LeaseTimes {
     pub watched: Duration,
 }
 
+impl LeaseTimes {
+    /// A lease that lasts so long, and is renewed so often that one failure does no harm.
+    pub fn lasting(lasts: Duration) -> Self {
+        const LOOK: Duration = Duration::from_secs(2);
+        Self { lasts, renewed: lasts / 3, watched: LOOK.min(lasts / 6) }
+    }
+}
+
 impl Default for LeaseTimes {
+    /// A minute, renewed every 20 seconds.
     fn default() -> Self {
-        Self {
-            lasts: Duration::from_secs(60),
-            renewed: Duration::from_secs(20),
-            watched: Duration::from_secs(2),
-        }
+        Self::lasting(Duration::from_secs(60))
     }
 }
 

@@ -1,0 +1,131 @@
+"""`f5tts worker` end to end: the official client, the simulated platform, a worker that is killed.
+
+python speech.py F5TTS, in the environment of runpod.sh, which starts it.
+"""
+
+import asyncio
+import base64
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+import wave
+from pathlib import Path
+
+import runpod
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "crates" / "runpod-worker" / "tests" / "sim"))
+
+import runpod_client  # noqa: E402
+import runpod_sim  # noqa: E402
+
+QUICK = {"nfe_step": 4, "seed": 1}
+VOICE = ROOT / "models" / "demo" / "voices" / "slt"
+
+
+def seconds_of(answer: dict) -> float:
+    """The audio of an answer is a WAV file as long as the answer says."""
+    with wave.open(io.BytesIO(base64.b64decode(answer["audio_base64"]))) as audio:
+        assert audio.getframerate() == answer["sample_rate"] == 22050
+        seconds = audio.getnframes() / audio.getframerate()
+    assert abs(seconds - answer["duration"]) < 0.01, (seconds, answer["duration"])
+    return seconds
+
+
+def client(endpoint: runpod.Endpoint) -> None:
+    def ask(**fields: object) -> dict:
+        return endpoint.run_sync({"input": fields}, timeout=60)
+
+    answer = ask(text="Hello there, my friend.", **QUICK)
+    seconds = seconds_of(answer)
+    words = [timing["word"] for timing in answer["word_timings"] or []]
+    assert words in ([], ["Hello", "there,", "my", "friend."]), words
+    assert all(0 <= t["start_time"] <= t["end_time"] <= seconds + 0.001 for t in answer["word_timings"] or [])
+
+    uploaded = ask(
+        endpoint="upload",
+        voice_name="Änna",
+        file=base64.b64encode(VOICE.with_suffix(".wav").read_bytes()).decode(),
+        ref_text=VOICE.with_suffix(".txt").read_text().strip(),
+    )
+    assert uploaded["status"] == "Voice 'Änna.wav' uploaded successfully.", uploaded
+    assert "Änna.wav" in [voice["name"] for voice in ask(endpoint="list_voices")["voices"]]
+
+    job = endpoint.run({"input": {"text": "A second sentence.", "local_voice": "Änna", **QUICK}})
+    first = job.output(timeout=60)
+    assert first["voice"] == "Änna.wav", first
+    assert ask(endpoint="status", job_id=job.job_id)["status"] == "COMPLETED"
+    again = ask(endpoint="result", job_id=job.job_id)
+    assert again["audio_base64"] == first["audio_base64"]
+
+    failed = endpoint.run({"input": {"text": "Hello.", "speed": 9}})
+    assert failed.output(timeout=60) is None
+    assert failed.status() == "FAILED"
+
+    long = endpoint.run({"input": {"text": "One more long sentence. " * 40, "nfe_step": 64}})
+    while long.status() != "IN_PROGRESS":
+        time.sleep(0.05)
+    assert long.cancel()["status"] == "CANCELLED"
+    # The model is free at once.
+    assert ask(text="Free again.", **QUICK)["status"] == "COMPLETED"
+
+
+def simulate(folder: str, program: str, jobs: list[dict], *more: str) -> dict:
+    """What the simulated platform says of one worker on the store in `folder`."""
+    path = Path(folder, "jobs.json")
+    path.write_text(json.dumps(jobs))
+    spawn = f"{program} worker --data-dir {folder}/store --lease-seconds 3"
+    common = ["--linger", "0.2", "--wait-exit", "15", "--worker-log", f"{folder}/log"]
+    arguments = ["--spawn", spawn, "--jobs", str(path), *common, *more]
+    return asyncio.run(runpod_sim.simulate(runpod_sim.parse(arguments)))
+
+
+def platform(program: str) -> None:
+    jobs = [{"id": f"job-{n}", "input": {"text": f"Sentence number {n}.", **QUICK}} for n in range(4)]
+    jobs.append({"id": "bad", "input": {"text": ""}})
+    jobs.append({"id": "dialect", "input": {"openai_route": "/v1/audio/speech", "openai_input": {}}})
+    with tempfile.TemporaryDirectory() as folder:
+        faults = ["--fault", "take:500:2", "--fault", "done:lostack:1", "--fault", "done:429:1", "--fault", "take:dup:1"]
+        summary = simulate(folder, program, jobs, "--timeout", "60", *faults)
+        assert (summary["completed"], summary["failed"], summary["lost"]) == (4, 2, []), summary
+        assert summary["processes"][0]["exit_code"] == 0, summary
+
+
+def killed(program: str) -> None:
+    """The job of a worker that was killed is done by the next one, once."""
+    text = "This is a long sentence which takes a while to speak, and then some more. " * 3
+    jobs = [{"id": "long", "input": {"text": text, "nfe_step": 16, "seed": 5}}]
+    with tempfile.TemporaryDirectory() as folder:
+        lost = simulate(folder, program, jobs, "--kill-after", "0.5", "--timeout", "3")
+        assert lost["completed"] == 0, lost
+        records = Path(folder, "store", "jobs", "long")
+        assert json.loads((records / "0001.json").read_text())["state"] == "PROCESSING"
+        found = simulate(folder, program, jobs, "--timeout", "90")
+        assert found["completed"] == 1, found
+        states = [json.loads(path.read_text())["state"] for path in sorted(records.iterdir())]
+        assert states.count("COMPLETED") == 1, states
+        assert [path.name for path in Path(folder, "store", "output").iterdir()] == ["long.wav"]
+
+
+def main() -> int:
+    program = os.path.realpath(sys.argv[1])
+    runpod.api_key = "any"
+    for name, case in {"the official client": speech_client, "the platform": platform, "a killed worker": killed}.items():
+        start = time.monotonic()
+        case(program)
+        print(f"ok     f5tts worker and {name} ({time.monotonic() - start:.1f} s)", flush=True)
+    return 0
+
+
+def speech_client(program: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, runpod_client.api(program, "worker", "--data-dir", folder) as base:
+        runpod.endpoint_url_base = f"{base}/v2"
+        client(runpod.Endpoint("local"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
