@@ -2,7 +2,7 @@
 """Measures workers under the simulated RunPod platform, in turns: ours, the official one, and what is possible at all.
 
     cargo build --release -p runpod-worker --examples
-    target/e2e-venv/bin/python tools/bench/runpod.py [--rounds 3] [--sdk PROGRAM] [--out FILE.md]
+    target/e2e/bin/python tools/bench/runpod.py [--rounds 3] [--sdk PROGRAM] [--out FILE.md]
 
 The interpreter is that of tests/e2e/runpod.sh, with aiohttp and the official package. The handlers answer every job
 with its input at once. "bare" takes and answers and does nothing else: the most that this platform on this machine
@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT / "crates" / "runpod-worker" / "tests" / "sim"))
 import runpod_sim  # noqa: E402
 
 MANY = 50
+HOLD_S = 5
 
 
 @dataclass
@@ -64,6 +65,8 @@ def simulate(command: str, jobs: int, *more: str) -> tuple[dict, list[dict]]:
         transcript = Path(folder, "transcript")
         # Some messages cost what some requests cost; here the requests are of interest.
         common = ["--env", "RUNPOD_LOG_LEVEL=ERROR", "--wait-exit", "30", "--timeout", "120", "--linger", "1"]
+        # A worker may keep its last result until its next poll ends.
+        common += ["--hold", str(HOLD_S)]
         arguments = ["--spawn", command, "--gen", str(jobs), *common, *more]
         if jobs <= 1000:
             arguments += ["--transcript", str(transcript)]
@@ -92,6 +95,8 @@ def measure(worker: Worker) -> dict[str, float]:
     environment = [part for name, value in worker.environment.items() for part in ("--env", f"{name}={value}")]
     fast_many, _ = simulate(worker.many, worker.jobs_many, *environment)
     first, last = one_at_once["processes"][0], fast_many["processes"][0]
+    # A negative status: it died of the signal.
+    to_exit = first["exited_s"] - first["signals"][0][1] if first["exit_code"] == 0 else math.nan
     return {
         "start to first take, s": first["start_to_first_take_s"],
         "result to next take, ms": posted_to_next_take_ms(rows),
@@ -99,7 +104,7 @@ def measure(worker: Worker) -> dict[str, float]:
         f"jobs/s, {MANY} at once": fast_many["jobs_per_s"],
         "memory, MB": first["rss_tree_max"] / 1e6,
         f"memory, {MANY} at once, MB": last["rss_tree_max"] / 1e6,
-        "SIGTERM to exit, s": first["exited_s"] - first["signals"][0][1],
+        "SIGTERM to orderly exit, s": to_exit,
     }
 
 
@@ -108,7 +113,7 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
     lines = ["| |" + "".join(f" {name} |" for name in names), "|---|" + "---:|" * len(names)]
     for key in next(iter(results.values()))[0]:
         values = [median(round_[key] for round_ in results[name]) for name in names]
-        cells = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in values]
+        cells = ["–" if math.isnan(value) else f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in values]
         lines.append(f"| {key} |" + "".join(f" {cell} |" for cell in cells))
     ours, bare = (results[name] for name in ("runpod-worker", "bare"))
     for key in ("jobs/s, 1 at once", f"jobs/s, {MANY} at once"):
