@@ -45,7 +45,7 @@ pub(crate) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T
     runtime.block_on(work)
 }
 
-/// The store, which is not asked anything yet.
+/// The store, which is asked nothing yet, and later each thing once.
 pub(crate) fn store(
     settings: &StoreSettings,
     network: NetworkSettings,
@@ -67,16 +67,18 @@ pub(crate) fn store(
     Ok(Arc::new(storage))
 }
 
-/// The store, once it is known to work.
+/// The store, once it is known to work. A bucket that does not answer is then asked again.
 pub(crate) async fn working_store(
     settings: &StoreSettings,
     network: NetworkSettings,
 ) -> Result<(Arc<dyn Storage>, Exclusion), Failure> {
     let storage = store(settings, network)?;
     let StoreDiagnosis { check, exclusion } = check_store(&*storage, settings.patience()).await;
-    exclusion
-        .map(|exclusion| (storage, exclusion))
-        .ok_or_else(|| failed(&check))
+    let exclusion = exclusion.ok_or_else(|| failed(&check))?;
+    if settings.s3_bucket.is_none() {
+        return Ok((storage, exclusion));
+    }
+    Ok((Arc::new(Retrying::new(storage, RetryPolicy::default())), exclusion))
 }
 
 /// The failure that a check found.
@@ -206,5 +208,5 @@ fn s3(
         request_timeout: network.timeout(),
     };
     let bucket = S3Storage::new(&config).context("the settings of the bucket cannot be used")?;
-    Ok(Arc::new(Retrying::new(Arc::new(bucket), RetryPolicy::default())))
+    Ok(Arc::new(bucket))
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    failure::{Failure, chain},
+    failure::Failure,
     jobs::Exclusion,
     request::VoiceChoice,
     service::Service,
@@ -120,10 +120,10 @@ pub async fn check_store(storage: &dyn Storage, patience: Duration) -> StoreDiag
         match probe(storage).await {
             Ok(exclusion) => return works(storage, exclusion, start),
             Err(error) if error.is_transient() && start.elapsed() + BETWEEN < patience => {
-                tracing::warn!(error = chain(&error), "the store does not answer yet");
+                tracing::warn!(error = error.line(), "the store does not answer yet");
                 tokio::time::sleep(BETWEEN).await;
             }
-            Err(error) => return fails(storage, &error, start),
+            Err(error) => return fails(&error, start),
         }
     }
 }
@@ -162,9 +162,8 @@ fn works(storage: &dyn Storage, exclusion: Exclusion, start: Instant) -> StoreDi
     StoreDiagnosis { check, exclusion: Some(exclusion) }
 }
 
-fn fails(storage: &dyn Storage, error: &StorageError, start: Instant) -> StoreDiagnosis {
-    let value = format!("{}: {}", storage.description(), chain(error));
-    let check = Check::new("store", Verdict::Failed, value, start);
+fn fails(error: &StorageError, start: Instant) -> StoreDiagnosis {
+    let check = Check::new("store", Verdict::Failed, error.line(), start);
     let check = match error.advice() {
         Some(advice) => check.advise(advice),
         None => check,

@@ -160,6 +160,6 @@ impl From<StorageError> for Failure {
         let advice = error
             .advice()
             .map_or_else(String::new, |advice| format!(": {advice}"));
-        Self::new(code, format!("{}{advice}", chain(&error)))
+        Self::new(code, format!("{}{advice}", error.line()))
     }
 }

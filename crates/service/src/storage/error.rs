@@ -44,7 +44,7 @@ pub enum StorageError {
         source: Cause,
     },
     /// The store has no such bucket.
-    #[error("{store} has no bucket `{bucket}`")]
+    #[error("{store} does not exist")]
     NoSuchBucket {
         /// The store.
         store: String,
@@ -165,6 +165,30 @@ impl StorageError {
             | Self::ReadOnly { .. }
             | Self::Unsupported { .. }
             | Self::Other { .. } => Fault::Operator,
+        }
+    }
+
+    /// The whole of it in one line: its message and, where that says more, the innermost cause.
+    ///
+    /// Whole chains repeat themselves, and what servers answer fills pages.
+    pub fn line(&self) -> String {
+        let says_all = !matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Full { .. }
+                | Self::ReadOnly { .. }
+                | Self::InvalidName { .. }
+                | Self::Other { .. }
+        );
+        let mut innermost: Option<&dyn Error> = None;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            innermost = Some(error);
+            cause = error.source();
+        }
+        match innermost {
+            Some(error) if !says_all => format!("{self}: {error}"),
+            _ => self.to_string(),
         }
     }
 

@@ -92,10 +92,13 @@ impl S3Storage {
     pub fn new(config: &S3Config) -> Result<Self, StorageError> {
         // Fails where there is a provider of cryptography already, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let server = config
-            .endpoint
-            .as_ref()
-            .map_or("AWS", |url| url.host_str().unwrap_or("S3"));
+        let server = match &config.endpoint {
+            None => "AWS".to_owned(),
+            Some(url) => match (url.host_str().unwrap_or("S3"), url.port()) {
+                (host, Some(port)) => format!("{host}:{port}"),
+                (host, None) => host.to_owned(),
+            },
+        };
         let description = format!("the bucket `{}` at {server}", config.bucket);
         let build = |endpoint: Option<&Url>| {
             builder(config, endpoint)
