@@ -62,7 +62,7 @@ impl<'a> Line<'a> {
             .map(|(before, word)| (before.map_or("", |before| blank(before, word)), word))
     }
 
-    fn columns(&self) -> usize {
+    pub(super) fn columns(&self) -> usize {
         self.text().chars().map(columns).sum()
     }
 }

@@ -4,6 +4,8 @@ mod ass;
 mod cue;
 mod srt;
 mod table;
+#[cfg(test)]
+mod tests;
 mod vtt;
 
 pub use self::cue::{Cue, cues};

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod align;
 mod audio;
 mod checkpoint;
 mod duration;
