@@ -40,6 +40,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Speak a text into a file
     Say(Box<SayArguments>),
+    /// Find when each word is spoken in a recording
+    Align(AlignArguments),
     /// Work for RunPod Serverless, or serve its API on this machine
     Worker(Box<WorkerArguments>),
     /// Add, list, check and remove voices
@@ -101,7 +103,14 @@ pub(crate) struct SayArguments {
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
-    /// Draw the spectrogram of the speech
+    /// Write when each word is spoken: out.srt, .vtt, .ass, .csv or .json; may be repeated
+    ///
+    /// Times are measured on the speech. Where it does not hold the text, there are none: the speech
+    /// is written, no timing file is, and the exit code is 1.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) timings: Vec<PathBuf>,
+
+    /// Draw the spectrogram of the speech, with the words below
     #[arg(long, value_name = "PNG", help_heading = "Output")]
     pub(crate) spectrogram: Option<PathBuf>,
 
@@ -344,6 +353,37 @@ pub(crate) struct ConfigArguments {
     pub(crate) json: bool,
 }
 
+/// What `align` is given.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = format!("{ALIGN_EXAMPLES}\n\n{EXIT_CODES}"),
+    group = ArgGroup::new("said").required(true).args(["text", "file"])
+)]
+pub(crate) struct AlignArguments {
+    /// The recording: WAV, FLAC, MP3, Opus, …, of at most ten minutes
+    pub(crate) audio: PathBuf,
+
+    /// What is said in it; `-` reads it from standard input
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+
+    /// Read the text from a file, in UTF-8
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Write the times: out.srt, .vtt, .ass, .csv or .json; may be repeated
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Draw the spectrogram of the recording, with the words below
+    #[arg(long, value_name = "PNG")]
+    pub(crate) spectrogram: Option<PathBuf>,
+}
+
 /// What `models` is given.
 #[derive(Args, Debug)]
 pub(crate) struct ModelsArguments {
@@ -437,6 +477,9 @@ const SAY_EXAMPLES: &str = "Examples:
   A dialogue
     f5tts say \"[slt] Who is there? [rms] Nobody.\" --multi-voice -o dialogue.wav
 
+  With subtitles
+    f5tts say --file story.txt -o story.mp3 --timings story.srt --timings story.vtt
+
   In a pipeline
     echo \"To a player.\" | f5tts say - -o - | aplay";
 
@@ -464,6 +507,11 @@ const JOB_EXAMPLES: &str = "Examples:
 const DOCTOR_EXAMPLES: &str = "Examples:
   f5tts doctor
   S3_BUCKET=speech AWS_ENDPOINT_URL=http://localhost:9000 f5tts doctor --json";
+
+const ALIGN_EXAMPLES: &str = "Examples:
+  f5tts align lecture.mp3 --file lecture.txt -o lecture.vtt
+  f5tts align anna.wav --text \"What Anna says in it.\"
+  f5tts align anna.wav --text \"What Anna says in it.\" --json --spectrogram anna.png";
 
 const MODELS_GET_EXAMPLES: &str = "Examples:
   f5tts models get F5TTS_v1_Base

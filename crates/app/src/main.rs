@@ -1,5 +1,6 @@
 //! The command line of f5tts.
 
+mod align;
 mod assembly;
 mod bench;
 mod cli;
@@ -24,6 +25,7 @@ mod spectrogram;
 mod stage_dump;
 mod table;
 mod text_source;
+mod timings;
 mod voices;
 mod voices_command;
 mod wiring;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, started: Instant) -> Result<(), Failure> {
     match cli.command {
         Command::Say(arguments) => say::run(&arguments),
+        Command::Align(arguments) => align::run(&arguments),
         Command::Worker(arguments) => runpod::run(&arguments),
         Command::Voices(arguments) => voices_command::run(&arguments),
         Command::Job(arguments) => job_command::run(&arguments),

@@ -1,8 +1,11 @@
 //! What was done, for programs and for people.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-use f5tts_engine::{SAMPLE_RATE_HZ, Speech};
+use f5tts_engine::{
+    SAMPLE_RATE_HZ, Speech,
+    align::{AlignError, Alignment, TimingReport, TimingStatus},
+};
 use serde::Serialize;
 
 /// The answer of `say --json`.
@@ -20,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) voice: String,
     pub(crate) text: String,
     pub(crate) chunks: Vec<ChunkReport>,
+    #[serde(flatten)]
+    pub(crate) timings: Option<TimingReport>,
     pub(crate) evaluations: usize,
     /// Seconds of work for a second of speech, without loading.
     pub(crate) rtf: f64,
@@ -45,6 +50,7 @@ pub(crate) struct Metrics {
     pub(crate) synthesis_ms: f64,
     pub(crate) vocoder_ms: f64,
     pub(crate) stitch_ms: f64,
+    pub(crate) alignment_ms: f64,
     pub(crate) encode_ms: f64,
     pub(crate) rtf: f64,
     pub(crate) chunks: usize,
@@ -52,6 +58,14 @@ pub(crate) struct Metrics {
 }
 
 impl Report {
+    /// Tells of the words, or why they were not found.
+    pub(crate) fn add_timings(&mut self, words: Option<&Result<Alignment, AlignError>>) {
+        self.timings = words.map(TimingReport::from);
+        if let Some(TimingReport { timings: TimingStatus::Failed { reason }, .. }) = &self.timings {
+            self.warnings.push(format!("words have no times: {reason}"));
+        }
+    }
+
     /// The closing line.
     pub(crate) fn summary(&self) -> String {
         let Self { path, duration, rtf, model, voice, seed, .. } = self;
@@ -65,31 +79,21 @@ impl Report {
 
 /// The chunks of a speech; `voices` has the name of each part's.
 pub(crate) fn chunks(speech: &Speech, voices: &[&str]) -> Vec<ChunkReport> {
-    let seconds = |sample: usize| {
-        let sample = match &speech.kept {
-            Some(kept) => kept_before(kept, sample),
-            None => sample.min(speech.samples.len()),
-        };
-        rounded(samples_to_seconds(sample), 1e4)
-    };
-    let chunk = |chunk: &f5tts_engine::Chunk| ChunkReport {
+    let seconds = |sample: usize| rounded(samples_to_seconds(sample), 1e4);
+    let report = |chunk: &f5tts_engine::Chunk, place: Range<usize>| ChunkReport {
         text: chunk.text.clone(),
         voice: voices
             .get(chunk.part)
             .copied()
             .unwrap_or_default()
             .to_owned(),
-        start_time: seconds(chunk.start_sample),
-        end_time: seconds(chunk.start_sample + chunk.samples),
+        start_time: seconds(place.start),
+        end_time: seconds(place.end),
     };
-    speech.chunks.iter().map(chunk).collect()
-}
-
-/// How many samples are left before a place of the speech that silence was not yet removed from.
-fn kept_before(kept: &[std::ops::Range<usize>], sample: usize) -> usize {
-    kept.iter()
-        .map(|range| range.end.min(sample).saturating_sub(range.start))
-        .sum()
+    let chunks = speech.chunks.iter();
+    chunks
+        .map(|chunk| report(chunk, speech.place(chunk)))
+        .collect()
 }
 
 /// Milliseconds with one digit.
@@ -116,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    fn speech(kept: Option<Vec<std::ops::Range<usize>>>, samples: usize) -> Speech {
+    fn speech(kept: Option<Vec<Range<usize>>>, samples: usize) -> Speech {
         let chunk = |part, start_sample| Chunk {
             text: format!("Text {part}."),
             part,

@@ -5,9 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use f5tts_engine::{
     Engine, Part, SpeakOptions, Speech, Stop,
+    align::{AlignError, Alignment},
     audio::{self, Format},
     text::script::{MAIN_VOICE, Script, ScriptOptions, Tags},
 };
@@ -24,6 +25,7 @@ use crate::{
     spectrogram::Spectrogram,
     stage_dump::StageDump,
     text_source::TextSource,
+    timings::TimingFile,
     voices::{NamedVoice, VoiceBook},
     wiring,
 };
@@ -56,6 +58,7 @@ struct Task<'a> {
     cast: Cast,
     target: Target,
     picture: Option<Output>,
+    timing_files: Vec<TimingFile>,
     stages: Option<StageDump>,
     seed: u64,
     voice_time: Duration,
@@ -102,6 +105,7 @@ impl<'a> Task<'a> {
             cast,
             target,
             picture,
+            timing_files: TimingFile::all(&arguments.timings)?,
             stages,
             seed: seed.into(),
             voice_time,
@@ -122,14 +126,47 @@ impl<'a> Task<'a> {
         let start = Instant::now();
         let clipped = self.target.write(&speech)?;
         let encode_time = start.elapsed();
-        let report = self.report(&engine, &speech, clipped, [load_time, encode_time]);
-        if let Some(picture) = &self.picture {
-            picture.write(&Spectrogram::new(&speech.mel, &caption(&report)).to_png()?)?;
-        }
+        let start = Instant::now();
+        let words = self.words(&engine, &speech);
+        let alignment_time = start.elapsed();
+        let others = OtherTimes { load_time, alignment_time, encode_time };
+        let mut report = self.report(&engine, &speech, clipped, others);
+        report.add_timings(words.as_ref());
         for warning in &report.warnings {
             say(format_args!("warning: {warning}"));
         }
+        let found = words.as_ref().and_then(|words| words.as_ref().ok());
+        self.write_words(&speech, found, &caption(&report))?;
         Ok(report)
+    }
+
+    /// Finds the words, if anybody wants to know.
+    fn words(&self, engine: &Engine, speech: &Speech) -> Option<Result<Alignment, AlignError>> {
+        let is_asked =
+            !self.timing_files.is_empty() || self.picture.is_some() || self.arguments.json;
+        let pieces = self.script.pieces().iter();
+        let texts: Vec<&str> = pieces.map(|piece| piece.text.as_str()).collect();
+        is_asked.then(|| engine.aligner().align_speech(speech, &texts))
+    }
+
+    fn write_words(
+        &self,
+        speech: &Speech,
+        words: Option<&Alignment>,
+        caption: &str,
+    ) -> Result<(), Failure> {
+        if let Some(picture) = &self.picture {
+            let mel = audio::log_mel(&speech.samples).context("could not draw the spectrogram")?;
+            let words = words.map_or(&[][..], |alignment| &alignment.words);
+            let spectrogram = Spectrogram::new(&mel.values, caption).with_words(words);
+            picture.write(&spectrogram.to_png()?)?;
+        }
+        for file in &self.timing_files {
+            let alignment = words
+                .ok_or_else(|| anyhow!("the speech was written, the timing files were not"))?;
+            file.write(&alignment.words)?;
+        }
+        Ok(())
     }
 
     fn speak(
@@ -159,15 +196,16 @@ impl<'a> Task<'a> {
         engine: &Engine,
         speech: &Speech,
         clipped: usize,
-        others: [Duration; 2],
+        others: OtherTimes,
     ) -> Report {
-        let [load_time, encode_time] = others;
+        let OtherTimes { load_time, alignment_time, encode_time } = others;
         let times = speech.times;
         let work = self.voice_time
             + times.text
             + times.sampling
             + times.vocoder
             + times.stitch
+            + alignment_time
             + encode_time;
         let voices: Vec<_> = self
             .cast
@@ -194,6 +232,7 @@ impl<'a> Task<'a> {
             synthesis_ms: milliseconds(times.sampling),
             vocoder_ms: milliseconds(times.vocoder),
             stitch_ms: milliseconds(times.stitch),
+            alignment_ms: milliseconds(alignment_time),
             encode_ms: milliseconds(encode_time),
             rtf,
             chunks: chunks.len(),
@@ -210,12 +249,21 @@ impl<'a> Task<'a> {
             voice: self.arguments.voice.voice.clone(),
             text: self.text.clone(),
             chunks,
+            timings: None,
             evaluations: speech.evaluations,
             rtf,
             warnings,
             metrics,
         }
     }
+}
+
+/// What the engine does not measure.
+#[derive(Clone, Copy)]
+struct OtherTimes {
+    load_time: Duration,
+    alignment_time: Duration,
+    encode_time: Duration,
 }
 
 fn read_script(arguments: &SayArguments) -> Result<(String, Script), Failure> {

@@ -10,6 +10,8 @@ pub(super) struct Rgb(pub(super) [u8; 3]);
 
 pub(super) const BACKGROUND: Rgb = Rgb([255, 255, 255]);
 pub(super) const INK: Rgb = Rgb([32, 32, 40]);
+/// A border of words, seen on dark and on bright.
+pub(super) const BORDER: Rgb = Rgb([120, 220, 255]);
 
 /// From dark to bright in even steps of lightness, so that it can be read in grey, too.
 const HEAT: [[u8; 3]; 9] = [

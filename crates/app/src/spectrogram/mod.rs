@@ -9,9 +9,10 @@
 mod axis;
 mod canvas;
 mod colour;
+mod words;
 
 use anyhow::Context;
-use f5tts_engine::{HOP_LENGTH, MEL_CHANNELS, SAMPLE_RATE_HZ};
+use f5tts_engine::{HOP_LENGTH, MEL_CHANNELS, SAMPLE_RATE_HZ, align::WordTiming};
 
 use axis::{frequency_ticks, time_ticks};
 use canvas::{Align, Canvas, GLYPH};
@@ -43,12 +44,19 @@ pub(crate) struct Spectrogram<'a> {
     mel: &'a [f32],
     /// Up to two lines.
     caption: &'a str,
+    /// What is shown below, where it is spoken.
+    words: &'a [WordTiming],
 }
 
 impl<'a> Spectrogram<'a> {
     /// Takes the mel of a speech: (frames, 100).
     pub(crate) const fn new(mel: &'a [f32], caption: &'a str) -> Self {
-        Self { mel, caption }
+        Self { mel, caption, words: &[] }
+    }
+
+    /// The same with words below the mel.
+    pub(crate) const fn with_words(self, words: &'a [WordTiming]) -> Self {
+        Self { words, ..self }
     }
 
     /// Draws it as a PNG file.
@@ -72,8 +80,11 @@ impl<'a> Spectrogram<'a> {
     fn draw(&self) -> Canvas {
         let plot = Plot::new(self.mel);
         let width = MARGIN.left + plot.width + MARGIN.right;
-        let mut canvas = Canvas::new(width, MARGIN.top + plot.height + MARGIN.bottom, BACKGROUND);
+        let rows = words::rows(self.words, plot.seconds(), plot.width);
+        let height = MARGIN.top + plot.height + MARGIN.bottom + words::height(&rows);
+        let mut canvas = Canvas::new(width, height, BACKGROUND);
         plot.draw(&mut canvas);
+        words::draw(&rows, &plot, &mut canvas);
         plot.draw_time_axis(&mut canvas);
         plot.draw_frequency_axis(&mut canvas);
         plot.draw_scale(&mut canvas);
@@ -113,6 +124,10 @@ impl<'a> Plot<'a> {
         }
     }
 
+    fn seconds(&self) -> f64 {
+        frames_to_seconds(self.frames)
+    }
+
     fn draw(&self, canvas: &mut Canvas) {
         for x in 0..self.width {
             for channel in 0..MEL_CHANNELS {
@@ -139,7 +154,7 @@ impl<'a> Plot<'a> {
 
     fn draw_time_axis(&self, canvas: &mut Canvas) {
         let bottom = MARGIN.top + self.height;
-        let seconds = frames_to_seconds(self.frames);
+        let seconds = self.seconds();
         for (label, part) in time_ticks(seconds, self.width / (7 * GLYPH)) {
             let x = MARGIN.left + along(part, self.width);
             canvas.fill((x, bottom), (1, TICK_PIXELS), INK);
@@ -236,6 +251,33 @@ mod tests {
                 .unwrap()
         };
         assert!(brightest(early) > bottom - 30 && brightest(late) < MARGIN.top + 30);
+    }
+
+    #[test]
+    fn words_stand_below_with_their_borders() {
+        let word = |start: f64, end: f64| WordTiming {
+            word: "word".to_owned(),
+            start,
+            end,
+            confidence: 1.0,
+        };
+        let mel = vec![-11.5; 280 * MEL_CHANNELS];
+        let height = |words: &[WordTiming]| {
+            decoded(
+                &Spectrogram::new(&mel, "")
+                    .with_words(words)
+                    .to_png()
+                    .unwrap(),
+            )
+            .1
+        };
+        // Two words on top of each other need a row more than two beside each other.
+        let [none, apart, close] = [
+            vec![],
+            vec![word(0.0, 1.0), word(1.5, 2.0)],
+            vec![word(0.0, 0.02), word(0.02, 0.04)],
+        ];
+        assert!(height(&none) < height(&apart) && height(&apart) < height(&close));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The program as its users meet it: arguments in, files, messages and exit codes out.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod align;
 mod bad_input;
 mod commands;
 mod configuration;

@@ -52,6 +52,7 @@ fn help_begins_with_what_the_program_is_for() {
 
     Commands:
       say          Speak a text into a file
+      align        Find when each word is spoken in a recording
       models       List, fetch and check models
       bench        Measure speed and memory on this machine
       completions  Print completions for a shell

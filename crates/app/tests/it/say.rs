@@ -95,6 +95,7 @@ fn json_tells_what_was_done() {
         "synthesis_ms",
         "vocoder_ms",
         "stitch_ms",
+        "alignment_ms",
         "encode_ms",
         "rtf",
         "chunks",
@@ -290,6 +291,60 @@ fn a_picture_and_every_stage_are_written() {
         let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
         assert!(tensors.tensor(&name).unwrap().shape()[0] > 10);
     }
+}
+
+#[test]
+fn words_have_their_times() {
+    let sandbox = Sandbox::new();
+    let text = "The old bridge is made of stone. It is very old, too.";
+    let flags = [
+        "--nfe",
+        "16",
+        "--seed",
+        "3",
+        "--json",
+        "--spectrogram",
+        "mel.png",
+    ];
+    let files = [
+        "--timings",
+        "out.srt",
+        "--timings",
+        "out.vtt",
+        "--timings",
+        "out.csv",
+    ];
+    let report = json(sandbox.say(text, &[&flags[..], &files].concat()));
+    let words = report["word_timings"].as_array().unwrap();
+    let spoken: Vec<_> = words
+        .iter()
+        .map(|word| word["word"].as_str().unwrap())
+        .collect();
+    assert_eq!(spoken.join(" "), text);
+    let end = words.last().unwrap()["end_time"].as_f64().unwrap();
+    assert!(end > 1.0 && end <= report["duration"].as_f64().unwrap() + 1e-3, "{report}");
+    assert_eq!(report["timings"]["status"], "aligned");
+    assert!(report["timings"]["confidence"].as_f64().unwrap() > 0.25);
+    let read = |name: &str| fs::read_to_string(sandbox.path(name)).unwrap();
+    assert!(read("out.srt").starts_with("1\n00:00:0"));
+    assert!(read("out.vtt").starts_with("WEBVTT\n\n00:00:0"));
+    assert_eq!(read("out.csv").lines().count(), 1 + words.len());
+}
+
+#[test]
+fn times_that_cannot_be_measured_are_not_invented() {
+    let sandbox = Sandbox::new();
+    // So short that the words do not fit.
+    let text = "Extraordinarily complicated constitutional responsibilities.";
+    let flags = ["--duration-seconds", "0.3", "--timings", "out.srt"];
+    let outcome = sandbox.say(text, &flags);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("warning: words have no times: "), "{}", outcome.stderr);
+    assert!(outcome.stderr.ends_with("the timing files were not\n"), "{}", outcome.stderr);
+    assert_eq!(sandbox.names(), ["out.wav"]);
+    let report = json(sandbox.say(text, &["--duration-seconds", "0.3", "--json", "--quiet"]));
+    assert_eq!(report["word_timings"], Value::Null);
+    assert_eq!(report["timings"]["status"], "failed");
 }
 
 #[test]
