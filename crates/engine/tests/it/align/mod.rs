@@ -49,6 +49,11 @@ impl Utterance {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a few seconds"
+)]
 fn sample(seconds: f64) -> usize {
     (seconds * f64::from(RATE_HZ)) as usize
 }
