@@ -1,9 +1,9 @@
 """The two recordings that the `f5-tts` package ships, labelled by hand.
 
 Borders were set to the nearest 5 or 10 ms on wide-band spectrograms (8 ms window), before the aligner
-was run on them, and are sure to about 20 ms; at 是|我, 太|乙 and mother|nature, where sounds glide into each
-other, to 40 ms. The border 太|乙 was set
-afterwards, when it was known that the segmenter cuts there. A word begins where its sound does: a silence before a plosive belongs to no word.
+was run on them, and are sure to about 20 ms; at 是|我, 太|乙 and mother|nature, where sounds glide into
+each other, to 40 ms. The border 太|乙 was set afterwards, when it was known that the segmenter cuts
+there. A word begins where its sound does: a silence before a plosive belongs to no word.
 """
 
 import importlib.util
