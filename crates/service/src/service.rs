@@ -142,6 +142,11 @@ impl Service {
         &self.log
     }
 
+    /// Whether no speech job runs in this process.
+    pub fn is_idle(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     pub(crate) fn reached(&self, point: Point) {
         (self.witness)(point);
     }

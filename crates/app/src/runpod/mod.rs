@@ -2,6 +2,7 @@
 
 mod buckets;
 mod handler;
+mod retention;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -36,25 +37,35 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<(), Failure> {
             () = stop.cancelled() => return Ok(()),
         };
         let worker = worker(settings.clone(), Arc::clone(&service), arguments);
-        match mode(arguments, &settings) {
-            Mode::OneJob(job) => one_job(worker, job).await,
-            Mode::LocalApi => {
-                let address = address(arguments).await?;
-                Ok(serve_local_api(worker, address, stop)
-                    .await
-                    .context("the API ended")?)
-            }
-            Mode::Platform => {
-                let source = runpod_worker::ControlPlane::new(&settings);
-                let source = Arc::new(source.context("could not reach the platform")?);
-                Ok(worker
-                    .run_with(source, stop)
-                    .await
-                    .context("the worker ended")?)
-            }
-            Mode::LoadBalanced => load_balanced(worker, &settings, stop).await,
+        let retention = arguments.service.jobs.retention();
+        tokio::select! {
+            worked = work(worker, &settings, arguments, stop) => worked,
+            never = retention::sweep_when_idle(&service, retention) => never,
         }
     })
+}
+
+async fn work(
+    worker: Worker,
+    settings: &Settings,
+    arguments: &WorkerArguments,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    match mode(arguments, settings) {
+        Mode::OneJob(job) => one_job(worker, job).await,
+        Mode::LocalApi => {
+            let address = address(arguments).await?;
+            let served = serve_local_api(worker, address, stop).await;
+            Ok(served.context("the API ended")?)
+        }
+        Mode::Platform => {
+            let source = runpod_worker::ControlPlane::new(settings);
+            let source = Arc::new(source.context("could not reach the platform")?);
+            let worked = worker.run_with(source, stop).await;
+            Ok(worked.context("the worker ended")?)
+        }
+        Mode::LoadBalanced => load_balanced(worker, settings, stop).await,
+    }
 }
 
 /// What a worker does.

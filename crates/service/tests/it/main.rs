@@ -6,6 +6,7 @@ mod fake;
 mod faults;
 mod jobs;
 mod mirror;
+mod model_thread;
 mod operations;
 mod processes;
 mod storage;
