@@ -5,12 +5,15 @@ python speech.py F5TTS, in the environment of runpod.sh, which starts it.
 
 import asyncio
 import base64
+import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import wave
 from pathlib import Path
 
@@ -95,6 +98,42 @@ def platform(program: str) -> None:
         assert summary["processes"][0]["exit_code"] == 0, summary
 
 
+def load_balanced(program: str) -> None:
+    """Without a queue: `/ping` says 204 while the model is loaded and 200 from then on."""
+    port = runpod_client.free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [program, "worker", "--data-dir", folder]
+        environment = {"PATH": os.environ["PATH"], "HOME": folder, "PORT": str(port)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+            seen = []
+            while seen[-1:] != [200]:
+                time.sleep(0.02)
+                with contextlib.suppress(OSError):
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5) as answer:
+                        seen.append(answer.status)
+                assert process.poll() is None, process.returncode
+            assert set(seen) <= {204, 200}, seen
+            body = json.dumps({"input": {"text": "Hello.", **QUICK}}).encode()
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/runsync", body, timeout=60) as answer:
+                assert json.load(answer)["status"] == "COMPLETED"
+            process.terminate()
+            assert process.wait(timeout=15) == 0
+
+
+def unfit(program: str) -> None:
+    """A worker that cannot work takes no job, says why in one line and exits with 1."""
+    jobs = [{"id": "never", "input": {"text": "Hello."}}]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "jobs.json").write_text(json.dumps(jobs))
+        spawn = f"{program} worker --data-dir {folder}/store --voice nobody"
+        arguments = ["--spawn", spawn, "--jobs", f"{folder}/jobs.json", "--timeout", "5", "--worker-log", f"{folder}/log"]
+        summary = asyncio.run(runpod_sim.simulate(runpod_sim.parse(arguments)))
+        log = "".join(path.read_text() for path in Path(folder).glob("log.*"))
+        assert summary["never_taken"] == 1, summary
+        assert summary["processes"][0]["exit_code"] == 1, summary
+        assert "there is no voice `nobody`" in log, log
+
+
 def killed(program: str) -> None:
     """The job of a worker that was killed is done by the next one, once."""
     text = "This is a long sentence which takes a while to speak, and then some more. " * 3
@@ -114,7 +153,14 @@ def killed(program: str) -> None:
 def main() -> int:
     program = os.path.realpath(sys.argv[1])
     runpod.api_key = "any"
-    for name, case in {"the official client": speech_client, "the platform": platform, "a killed worker": killed}.items():
+    cases = {
+        "the official client": speech_client,
+        "the platform": platform,
+        "a load balancer": load_balanced,
+        "a missing voice": unfit,
+        "a killed worker": killed,
+    }
+    for name, case in cases.items():
         start = time.monotonic()
         case(program)
         print(f"ok     f5tts worker and {name} ({time.monotonic() - start:.1f} s)", flush=True)

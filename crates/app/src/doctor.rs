@@ -13,7 +13,9 @@ use crate::{
     cli::{DoctorArguments, ServiceArguments},
     failure::Failure,
     jobs_command::answer,
+    models::{self, FileCheck, FileState},
     table::table,
+    wiring,
 };
 
 /// The space that a real model and its outputs need.
@@ -38,6 +40,7 @@ async fn diagnose(arguments: &ServiceArguments) -> Result<Diagnosis, Failure> {
         start,
     )];
     checks.extend(space(arguments));
+    checks.extend(model_files(arguments));
     // Apart from the service, so that the model is tried even where the store does not work.
     let store = match assembly::store(&arguments.store, arguments.hub.network) {
         Ok(storage) => {
@@ -82,6 +85,29 @@ fn space(arguments: &ServiceArguments) -> Option<Check> {
         Verdict::Warning | Verdict::Failed => {
             check.advise("a real model needs 1.4 GB: make room, or set HF_HOME to a larger disk")
         }
+    })
+}
+
+/// The files of a model that is known by name, if they are here, against their known sizes and checksums.
+fn model_files(arguments: &ServiceArguments) -> Option<Check> {
+    let start = Instant::now();
+    let hub = arguments.hub.for_models();
+    let files = wiring::find(&arguments.model, &arguments.hub).ok()?;
+    let checks = models::verify(&files.name, &hub).ok()?;
+    let is_bad =
+        |check: &&FileCheck| matches!(check.state, FileState::Damaged | FileState::Missing);
+    let bad: Vec<_> = checks
+        .iter()
+        .filter(is_bad)
+        .map(|check| check.file)
+        .collect();
+    Some(if bad.is_empty() {
+        let value = format!("{} files of {} are whole", checks.len(), files.name);
+        Check::new("model files", Verdict::Ok, value, start)
+    } else {
+        let value = format!("damaged or missing: {}", bad.join(", "));
+        Check::new("model files", Verdict::Failed, value, start)
+            .advise(format!("remove them and run `f5tts models get {}`", files.name))
     })
 }
 
