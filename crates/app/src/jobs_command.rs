@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use f5tts_service::{
     ErrorCode,
     jobs::{self, JobLog, JobSummary},
-    storage::{JobId, Storage, WriterId},
+    storage::{JobId, Storage},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -24,9 +24,8 @@ pub(crate) fn run(arguments: &JobsArguments) -> Result<(), Failure> {
     assembly::run(async {
         let (storage, exclusion) =
             assembly::working_store(&arguments.store, arguments.network).await?;
-        let writer = WriterId::try_from(format!("cli-{}", std::process::id()).as_str())
-            .context("a process number is an identifier")?;
-        let log = JobLog::new(Arc::clone(&storage), exclusion, writer);
+        let log = JobLog::new(Arc::clone(&storage), exclusion)
+            .context("the system gives no random numbers")?;
         let json = arguments.json;
         match &arguments.action {
             JobsAction::List => list(&log, &*storage, json).await,
@@ -102,9 +101,9 @@ async fn show(log: &JobLog, job: &JobId) -> Result<(), Failure> {
 }
 
 async fn cancel(log: &JobLog, job: &JobId, json: bool) -> Result<(), Failure> {
-    let why = f5tts_service::Failure::new(ErrorCode::Cancelled, "the job was cancelled");
-    jobs::cancel(log, job, &why).await?;
-    let value = json!({ "job_id": job.as_str(), "status": "ERROR", "error_code": why.code() });
+    jobs::cancel(log, job).await?;
+    let code = ErrorCode::Cancelled;
+    let value = json!({ "job_id": job.as_str(), "status": "ERROR", "error_code": code });
     answer(json, &value, || format!("job {job} is cancelled\n"))
 }
 

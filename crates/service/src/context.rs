@@ -24,9 +24,3 @@ pub enum Lifetime {
     /// A server.
     Stays,
 }
-
-impl Context {
-    pub(crate) async fn cancelled(&self) {
-        self.cancel.cancelled().await;
-    }
-}

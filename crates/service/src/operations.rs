@@ -9,7 +9,7 @@ use crate::{
     answer,
     context::{Context, Lifetime},
     failure::{ErrorCode, Failure},
-    jobs::{self, Event, History, Order, Outcome},
+    jobs::{self, Event, History, JobLog, Order, Outcome},
     pipeline::SpeechJob,
     request::{DownloadFile, DownloadRequest, Parsed, Request, ReturnAudio, SpeechRequest},
     service::{Service, random_id, random_seed},
@@ -82,30 +82,31 @@ impl Service {
                     .to_owned(),
             );
         }
-        let job = SpeechJob { id, order, request, warnings };
+        let job = SpeechJob { id, log: self.log_of_one_job()?, request, warnings };
+        let history = jobs::accept(&job.log, &job.id, order).await?;
         if is_async {
-            return self.speak_later(job).await;
+            return Ok(self.speak_later(job, history));
         }
-        let history = {
-            let _noted = self.note(&job.id, context);
-            self.run(&job, context).await?
-        };
+        let history = self.run(&job, history, context).await?;
         self.announce(&history).await
     }
 
-    /// Accepts a job, answers, and works on.
-    async fn speak_later(self: &Arc<Self>, job: SpeechJob) -> Result<Value, Failure> {
-        let history = self.log().open(&job.id, job.order.clone()).await?;
-        let answer = json!({ "job_id": history.job().as_str(), "status": history.state().name() });
+    /// Answers for a job that was accepted, and works on.
+    fn speak_later(self: &Arc<Self>, job: SpeechJob, history: History) -> Value {
+        let answer = json!({ "job_id": job.id.as_str(), "status": history.state().name() });
         let service = Arc::clone(self);
         tokio::spawn(async move {
             let context = Context { lifetime: Lifetime::Stays, ..Context::default() };
-            let _noted = service.note(&job.id, &context);
-            if let Err(failure) = service.run(&job, &context).await {
+            if let Err(failure) = service.run(&job, history, &context).await {
                 tracing::warn!(job = job.id.as_str(), %failure, "an asynchronous job failed");
             }
         });
-        Ok(answer)
+        answer
+    }
+
+    fn log_of_one_job(&self) -> Result<JobLog, Failure> {
+        let log = self.log().by_another_writer();
+        log.map_err(|error| Failure::because(ErrorCode::Internal, &error))
     }
 
     /// Does the job of a record, whoever accepted it.
@@ -113,22 +114,17 @@ impl Service {
     /// # Errors
     /// There is no such job, or it fails.
     pub async fn resume(self: &Arc<Self>, id: &JobId, context: &Context) -> Result<Value, Failure> {
-        let history = self
-            .log()
-            .read(id)
-            .await?
-            .ok_or_else(|| jobs::not_found(id))?;
-        let order = history.order().clone();
-        let input = Value::Object(order.input.clone());
+        let history = self.history(id).await?;
+        let input = Value::Object(history.order().input.clone());
         let Parsed { request, warnings } = Request::parse(&input, &self.options().parse)
             .map_err(|error| Failure::because(ErrorCode::InvalidInput, &error))?;
         let Request::Speech(request) = request else {
             let message = format!("job {} is no speech", id.as_str());
             return Err(Failure::new(ErrorCode::RecordDamaged, message));
         };
-        let job = SpeechJob { id: id.clone(), order, request: *request, warnings };
-        let _noted = self.note(id, context);
-        let history = self.run(&job, context).await?;
+        let log = self.log_of_one_job()?;
+        let job = SpeechJob { id: id.clone(), log, request: *request, warnings };
+        let history = self.run(&job, history, context).await?;
         self.announce(&history).await
     }
 
@@ -253,12 +249,12 @@ impl Service {
     }
 
     async fn cancel(&self, job: &JobId) -> Result<Value, Failure> {
-        let why = Failure::new(ErrorCode::Cancelled, "the job was cancelled");
-        jobs::cancel(self.log(), job, &why).await?;
+        jobs::cancel(self.log(), job).await?;
         if let Some(context) = self.running(job) {
             context.cancel.cancel();
         }
-        Ok(json!({ "job_id": job.as_str(), "status": "ERROR", "error_code": why.code() }))
+        let code = ErrorCode::Cancelled;
+        Ok(json!({ "job_id": job.as_str(), "status": "ERROR", "error_code": code }))
     }
 
     async fn delete_job(&self, job: &JobId) -> Result<Value, Failure> {

@@ -1,6 +1,6 @@
 //! The life of a speech job, as one function: read this first.
 //!
-//! enter → voices → synthesis → timings → encoding → store → finish → announce
+//! accept → hold → voices → synthesis → timings → encoding → store → finish → announce
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::{
     answer::{self, Spoken},
     context::Context,
     failure::{ErrorCode, Failure},
-    jobs::{self, Entry, Event, Held, History, Order, Outcome},
+    jobs::{self, Entry, Event, Held, History, JobLog, Outcome},
     rendering::{self, Rendered},
     request::{SpeechRequest, tagged},
     service::{Point, Service},
@@ -24,25 +24,29 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct SpeechJob {
     pub(crate) id: JobId,
-    pub(crate) order: Order,
+    /// Its records, written under a name of its own: the same job may be asked for twice in one process.
+    pub(crate) log: JobLog,
     pub(crate) request: SpeechRequest,
     pub(crate) warnings: Vec<String>,
 }
 
 impl Service {
-    /// Does a job, or waits for whoever does it, and announces its result.
-    pub(crate) async fn run(&self, job: &SpeechJob, context: &Context) -> Result<History, Failure> {
+    /// Does a job that was accepted, or waits for whoever does it.
+    pub(crate) async fn run(
+        &self,
+        job: &SpeechJob,
+        mut history: History,
+        context: &Context,
+    ) -> Result<History, Failure> {
         let times = self.options().lease;
-        let mut entry = jobs::enter(self.log(), times, &job.id, job.order.clone()).await?;
         loop {
-            let held = match entry {
+            let held = match jobs::follow(&job.log, times, history, &context.cancel).await? {
                 Entry::Done(history) => return Ok(*history),
                 Entry::Mine(held) => held,
             };
             self.reached(Point::Claimed);
-            let history = self.work(job, *held, context).await?;
             // Usually this is our own result; else whoever took the job over is followed to its end.
-            entry = jobs::follow(self.log(), times, history).await?;
+            history = self.work(job, *held, context).await?;
         }
     }
 
@@ -53,11 +57,12 @@ impl Service {
         mut held: Held,
         context: &Context,
     ) -> Result<History, Failure> {
-        let order = held.order().clone();
+        let _noted = self.note(&job.id, context);
+        let seed = held.order().seed;
         let ended = select! {
-            ended = self.perform(job, &order, context) => ended,
+            ended = self.perform(job, seed, context) => ended,
             lost = held.keep(&context.progress) => Err(lost),
-            () = context.cancelled() => Err(cancelled()),
+            () = context.cancel.cancelled() => Err(jobs::cancelled()),
         };
         if let Err(failure) = &ended {
             tracing::info!(job = %job.id, code = failure.code().name(), %failure, "job failed");
@@ -75,7 +80,7 @@ impl Service {
     async fn perform(
         &self,
         job: &SpeechJob,
-        order: &Order,
+        seed: u64,
         context: &Context,
     ) -> Result<Outcome, Failure> {
         let request = &job.request;
@@ -84,9 +89,7 @@ impl Service {
         let voice_time = start.elapsed();
         self.reached(Point::VoicesReady);
 
-        let synthesis = self
-            .synthesize(request, &voices, order.seed, context)
-            .await?;
+        let synthesis = self.synthesize(request, &voices, seed, context).await?;
         self.reached(Point::Spoken);
 
         let rendered = rendering::render(self.synthesizer(), request, synthesis).await?;
@@ -97,7 +100,7 @@ impl Service {
         let spoken = Spoken {
             job: &job.id,
             request,
-            seed: order.seed,
+            seed,
             model: self.synthesizer().model(),
             voices: &voices,
             warnings: &job.warnings,
@@ -166,10 +169,6 @@ impl Service {
         self.reached(Point::TimingsStored);
         Ok(())
     }
-}
-
-fn cancelled() -> Failure {
-    Failure::new(ErrorCode::Cancelled, "the job was cancelled")
 }
 
 fn timed_out(limit: Duration) -> Failure {

@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     jobs::{Exclusion, JobLog, LeaseTimes},
     request::ParseOptions,
-    storage::{JobId, LinkLifetime, Storage, WriterId, hexadecimal},
+    storage::{JobId, LinkLifetime, Storage, hexadecimal},
     synthesis::Synthesizer,
     voices::Voices,
 };
@@ -37,7 +37,7 @@ pub struct Service {
     voices: Arc<Voices>,
     synthesizer: Arc<dyn Synthesizer>,
     log: JobLog,
-    /// The jobs that run in this process.
+    /// The jobs that this process holds.
     running: Mutex<HashMap<JobId, Context>>,
     witness: Witness,
 }
@@ -97,11 +97,9 @@ impl Service {
     /// The system gives no random numbers.
     pub fn new(parts: Parts, options: ServiceOptions) -> Result<Self, getrandom::Error> {
         let Parts { storage, exclusion, voices, synthesizer } = parts;
-        let writer = WriterId::try_from(random_id()?.as_str())
-            .expect("hexadecimal digits are an identifier");
         Ok(Self {
             options,
-            log: JobLog::new(Arc::clone(&storage), exclusion, writer),
+            log: JobLog::new(Arc::clone(&storage), exclusion)?,
             storage,
             voices,
             synthesizer,
@@ -151,12 +149,12 @@ impl Service {
         (self.witness)(point);
     }
 
-    /// What surrounds a job that runs in this process.
+    /// What surrounds a job that this process holds.
     pub(crate) fn running(&self, job: &JobId) -> Option<Context> {
         self.lock().get(job).cloned()
     }
 
-    /// Notes that a job runs here, until the guard is dropped.
+    /// Notes that this process holds a job, until the guard is dropped.
     pub(crate) fn note(&self, job: &JobId, context: &Context) -> Noted<'_> {
         self.lock().insert(job.clone(), context.clone());
         Noted { service: self, job: job.clone() }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::{
+    select,
+    time::{Instant, sleep, sleep_until, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     log::{Appended, History, JobLog},
@@ -40,7 +44,7 @@ impl Default for LeaseTimes {
     }
 }
 
-/// How a job is entered.
+/// Where following a job leads.
 #[derive(Debug)]
 pub enum Entry {
     /// It is ours to do.
@@ -59,13 +63,11 @@ pub struct Held {
     renewed_at: Instant,
 }
 
-/// Enters a job, which is created if it is not there. One that had ended in an error runs again.
-pub async fn enter(
-    log: &JobLog,
-    times: LeaseTimes,
-    job: &JobId,
-    order: Order,
-) -> Result<Entry, Failure> {
+/// Accepts a job, which is created if it is not there. One that had ended in an error is to run again.
+///
+/// # Errors
+/// It is there with another request.
+pub async fn accept(log: &JobLog, job: &JobId, order: Order) -> Result<History, Failure> {
     let input = order.input.clone();
     let mut history = log.open(job, order).await?;
     if history.order().input != input {
@@ -76,17 +78,18 @@ pub async fn enter(
         let order = history.order().clone();
         log.append(&mut history, Event::Queued(order)).await?;
     }
-    follow(log, times, history).await
+    Ok(history)
 }
 
 /// Waits for whoever works on a job; takes it over if nobody does, or their lease has run out.
 ///
 /// # Errors
-/// That of the job, if it ends in one.
+/// That of the job, if it ends in one; or whoever waits has left.
 pub async fn follow(
     log: &JobLog,
     times: LeaseTimes,
     mut history: History,
+    left: &CancellationToken,
 ) -> Result<Entry, Failure> {
     loop {
         match &history.last().event {
@@ -108,7 +111,11 @@ pub async fn follow(
                         return Ok(Entry::Mine(Box::new(held)));
                     }
                 } else {
-                    tokio::time::sleep(times.watched).await;
+                    // Only here, so that no record is written that nobody knows of.
+                    select! {
+                        () = left.cancelled() => return Err(super::cancelled()),
+                        () = sleep(times.watched) => {}
+                    }
                     log.read_on(&mut history).await?;
                 }
             }
@@ -195,13 +202,15 @@ impl Held {
 
     /// Writes how the job ended, unless it is somebody else's by now; then the result says how it stands.
     pub async fn finish(mut self, event: Event) -> Result<History, Failure> {
-        self.log.append(&mut self.history, event).await?;
+        if self.log.holds(&self.history) {
+            self.log.append(&mut self.history, event).await?;
+        }
         Ok(self.history)
     }
 }
 
 /// Writes that a job is cancelled, whoever works on it.
-pub async fn cancel(log: &JobLog, job: &JobId, why: &Failure) -> Result<(), Failure> {
+pub async fn cancel(log: &JobLog, job: &JobId) -> Result<(), Failure> {
     let mut history = log.read(job).await?.ok_or_else(|| super::not_found(job))?;
     loop {
         match history.state() {
@@ -211,7 +220,8 @@ pub async fn cancel(log: &JobLog, job: &JobId, why: &Failure) -> Result<(), Fail
             }
             State::Error => return Ok(()),
             State::Queued | State::Processing => {
-                if log.append(&mut history, why.into()).await? == Appended::Won {
+                let cancelled = Event::from(&super::cancelled());
+                if log.append(&mut history, cancelled).await? == Appended::Won {
                     return Ok(());
                 }
             }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::record::{Event, Order, Record, State};
 use crate::{
     failure::{ErrorCode, Failure},
+    service::random_id,
     storage::{CreateOnly, Created, JobId, ObjectKey, ObjectMeta, Prefix, Storage, WriterId},
 };
 
@@ -126,9 +127,22 @@ struct Found {
 }
 
 impl JobLog {
-    /// Logs of `writer`, whose name no other process has.
-    pub fn new(storage: Arc<dyn Storage>, exclusion: Exclusion, writer: WriterId) -> Self {
-        Self { storage, exclusion, writer }
+    /// Logs by a writer that nothing else is, not even another task of this process.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn new(storage: Arc<dyn Storage>, exclusion: Exclusion) -> Result<Self, getrandom::Error> {
+        let writer = WriterId::try_from(random_id()?.as_str())
+            .expect("hexadecimal digits are an identifier");
+        Ok(Self { storage, exclusion, writer })
+    }
+
+    /// The same logs by another writer.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn by_another_writer(&self) -> Result<Self, getrandom::Error> {
+        Self::new(Arc::clone(&self.storage), self.exclusion)
     }
 
     /// How it is decided which of two writers was first.

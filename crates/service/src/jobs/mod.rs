@@ -8,7 +8,7 @@ mod retention;
 
 pub use self::{
     idempotency::job_of_key,
-    lease::{Entry, Held, LeaseTimes, cancel, enter, follow},
+    lease::{Entry, Held, LeaseTimes, accept, cancel, follow},
     log::{Appended, Exclusion, History, JobLog},
     record::{Event, Order, Outcome, Record, State},
     retention::{JobSummary, Swept, list, remove, sweep},
@@ -18,6 +18,10 @@ use crate::{
     failure::{ErrorCode, Failure},
     storage::JobId,
 };
+
+pub(crate) fn cancelled() -> Failure {
+    Failure::new(ErrorCode::Cancelled, "the job was cancelled")
+}
 
 pub(crate) fn not_found(job: &JobId) -> Failure {
     let message =

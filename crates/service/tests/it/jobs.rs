@@ -4,9 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use f5tts_service::{
     Context, ErrorCode, Lifetime,
+    jobs::{self, Entry, Event, Exclusion, JobLog, LeaseTimes, Order, State},
     storage::{MemoryStorage, ObjectKey, Prefix, Storage},
+    synthesis::ProgressCell,
 };
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::fake::{Tone, ask, id, job, service};
 
@@ -231,4 +234,99 @@ async fn a_damaged_record_is_named_and_can_be_removed() {
     assert_eq!(storage.list(&Prefix::Jobs).await.unwrap(), []);
     assert_eq!(storage.list(&Prefix::Outputs).await.unwrap(), []);
     ask(&service, "a", json!({"text": "Hello."})).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_many_requests_in_one_process_one_is_done() {
+    let memory = Arc::new(MemoryStorage::new());
+    // So that all of them look before one of them writes.
+    memory.set_delay(Duration::from_millis(5));
+    let storage: Arc<dyn Storage> = memory;
+    let tone = Tone::new(Duration::from_millis(200));
+    let service = service(&storage, &tone);
+    let asked: Vec<_> = (0..4)
+        .map(|index| {
+            let service = Arc::clone(&service);
+            let input = json!({"text": "Hello.", "seed": 5, "idempotency_key": "order 7"});
+            tokio::spawn(async move { ask(&service, &format!("job-{index}"), input).await })
+        })
+        .collect();
+    for answer in asked {
+        assert_eq!(answer.await.unwrap().unwrap()["status"], "COMPLETED");
+    }
+    assert_eq!(tone.seeds.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_lost_a_job_does_not_end_it() {
+    let storage = memory();
+    let times = LeaseTimes::lasting(Duration::from_millis(100));
+    let stay = CancellationToken::new();
+    let [slow, quick] =
+        [(); 2].map(|()| JobLog::new(Arc::clone(&storage), Exclusion::Create).unwrap());
+    let order = Order { input: serde_json::Map::new(), seed: 1 };
+    let history = jobs::accept(&slow, &id("a"), order).await.unwrap();
+    let Entry::Mine(mut slow) = jobs::follow(&slow, times, history, &stay).await.unwrap() else {
+        panic!("a new job is for whoever comes first")
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let history = quick.read(&id("a")).await.unwrap().unwrap();
+    let entry = jobs::follow(&quick, times, history, &stay).await.unwrap();
+    assert!(matches!(entry, Entry::Mine(_)));
+    let lost = slow.keep(&ProgressCell::default()).await;
+    let seen = slow.finish(Event::from(&lost)).await.unwrap();
+    let found = quick.read(&id("a")).await.unwrap().unwrap();
+    assert_eq!((seen.state(), found.state()), (State::Processing, State::Processing));
+    assert!(quick.holds(&found));
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_before_it_begins_never_does() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let service = service(&storage, &tone);
+    let context = Context { lifetime: Lifetime::Stays, ..Context::default() };
+    let input = json!({"text": "Hello.", "async": true});
+    service.handle(job("a", input), &context).await.unwrap();
+    ask(&service, "c", json!({"endpoint": "cancel", "job_id": "a"}))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let status = ask(&service, "s", json!({"endpoint": "status", "job_id": "a"}))
+        .await
+        .unwrap();
+    assert_eq!(status["error_code"], "cancelled", "{status}");
+    assert_eq!(tone.done(), 0);
+}
+
+#[tokio::test]
+async fn an_id_with_another_request_is_refused_at_once() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let service = service(&storage, &tone);
+    let context = Context { lifetime: Lifetime::Stays, ..Context::default() };
+    ask(&service, "a", json!({"text": "Hello."})).await.unwrap();
+    let input = json!({"text": "Goodbye.", "async": true});
+    let failure = service.handle(job("a", input), &context).await.unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::JobConflict);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_job_may_leave() {
+    let storage = memory();
+    let tone = Tone::new(Duration::from_millis(1_000));
+    let input = json!({"text": "Hello."});
+    let first = tokio::spawn({
+        let (service, input) = (service(&storage, &tone), input.clone());
+        async move { ask(&service, "a", input).await }
+    });
+    while tone.seeds.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let waiting = Context::default();
+    waiting.cancel.cancel();
+    let failure = service(&storage, &tone)
+        .handle(job("a", input), &waiting)
+        .await
+        .unwrap_err();
+    assert_eq!((failure.code(), tone.done()), (ErrorCode::Cancelled, 0));
+    assert_eq!(first.await.unwrap().unwrap()["status"], "COMPLETED");
 }
