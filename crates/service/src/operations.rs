@@ -67,7 +67,10 @@ impl Service {
             None => fresh_job_id()?,
         };
         let id = match &request.idempotency_key {
-            Some(key) => jobs::job_of_key(&**self.storage(), key, own_id, &input).await?,
+            Some(key) => {
+                let exclusion = self.log().exclusion();
+                jobs::job_of_key(&**self.storage(), exclusion, key, own_id, &input).await?
+            }
             None => own_id,
         };
         let seed = match request.seed {

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::log::Exclusion;
 use crate::{
     failure::{ErrorCode, Failure},
-    storage::{Created, IdempotencyHash, JobId, ObjectKey, Storage, StorageError, hexadecimal},
+    storage::{Created, IdempotencyHash, JobId, ObjectKey, Storage, hexadecimal},
 };
 
 const MAX_BYTES: u64 = 4_096;
@@ -25,14 +26,15 @@ struct Claim {
 /// The key belongs to another request, or the store does not answer.
 pub async fn job_of_key(
     storage: &dyn Storage,
+    exclusion: Exclusion,
     key: &str,
     job: JobId,
     input: &Map<String, Value>,
 ) -> Result<JobId, Failure> {
     let object = ObjectKey::Idempotency(IdempotencyHash::of(key));
     let claim = Claim { job_id: job.to_string(), request: fingerprint(input) };
-    let bytes = Bytes::from(serde_json::to_vec(&claim).unwrap_or_default());
-    if create(storage, &object, bytes).await? {
+    let bytes = serde_json::to_vec(&claim).expect("two texts can be written as JSON");
+    if create(storage, exclusion, &object, bytes.into()).await? {
         return Ok(job);
     }
     let stored = storage.get(&object, MAX_BYTES).await?;
@@ -51,18 +53,20 @@ pub async fn job_of_key(
 }
 
 /// Whether the object is ours. A store without exclusive creation may let two requests of the same moment both run.
-async fn create(storage: &dyn Storage, key: &ObjectKey, bytes: Bytes) -> Result<bool, Failure> {
-    match storage.create(key, bytes.clone()).await {
-        Ok(created) => Ok(matches!(created, Created::Yes(_))),
-        Err(StorageError::Unsupported { .. }) => {
-            let is_there = storage.head(key).await?.is_some();
-            if !is_there {
-                storage.put(key, bytes).await?;
-            }
-            Ok(!is_there)
-        }
-        Err(error) => Err(error.into()),
+async fn create(
+    storage: &dyn Storage,
+    exclusion: Exclusion,
+    key: &ObjectKey,
+    bytes: Bytes,
+) -> Result<bool, Failure> {
+    if exclusion == Exclusion::Create {
+        return Ok(storage.create(key, bytes).await? != Created::AlreadyThere);
     }
+    let is_there = storage.head(key).await?.is_some();
+    if !is_there {
+        storage.put(key, bytes).await?;
+    }
+    Ok(!is_there)
 }
 
 /// Equal for equal requests, whatever the order of their fields.

@@ -221,6 +221,21 @@ async fn without_exclusive_creation_the_oldest_record_counts() {
 }
 
 #[tokio::test]
+async fn without_exclusive_creation_a_key_still_stands_for_one_job() {
+    for create_only in [CreateOnly::Unsupported, CreateOnly::Ignored] {
+        let memory = Arc::new(MemoryStorage::new());
+        memory.set_create_only(create_only);
+        let tone = Tone::new(Duration::ZERO);
+        let service = service_of(&memory, &tone, Exclusion::None);
+        for job in ["a", "b"] {
+            let input = json!({"text": "Hello.", "idempotency_key": "order 7"});
+            assert_eq!(ask(&service, job, input).await.unwrap()["job_id"], "a");
+        }
+        assert_eq!(tone.done(), 1, "{create_only:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_can_neither_create_exclusively_nor_list_is_told() {
     let memory = MemoryStorage::new();
     memory.set_create_only(CreateOnly::Ignored);
