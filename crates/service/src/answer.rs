@@ -73,6 +73,18 @@ fn word_count(request: &SpeechRequest, rendered: &Rendered) -> usize {
     timed.map_or_else(|| request.text.split_whitespace().count(), Vec::len)
 }
 
+/// Adds warnings to those that an answer may have.
+pub(crate) fn warn(answer: &mut Value, warnings: Vec<String>) {
+    if warnings.is_empty() {
+        return;
+    }
+    let all = &mut answer["warnings"];
+    match all.as_array_mut() {
+        Some(all) => all.extend(warnings.into_iter().map(Value::from)),
+        None => *all = warnings.into(),
+    }
+}
+
 /// What `status` says.
 pub(crate) fn status(history: &History, live_progress: Option<f64>) -> Value {
     let mut answer = object(json!({

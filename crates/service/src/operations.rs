@@ -36,21 +36,26 @@ impl Service {
     pub async fn handle(self: &Arc<Self>, job: Job, context: &Context) -> Result<Value, Failure> {
         let Parsed { request, warnings } = Request::parse(&job.input, &self.options().parse)
             .map_err(|error| Failure::because(ErrorCode::InvalidInput, &error))?;
-        match request {
-            Request::Speech(request) => self.speech(job, *request, warnings, context).await,
-            Request::Upload(request) => self.voices().upload(request).await,
-            Request::Status(Some(job)) => self.status(&job).await,
-            Request::Status(None) => Ok(self.self_test().await.to_json()),
-            Request::Result(job) => self.result(&job).await,
-            Request::ListVoices => self.list_voices().await,
+        let mut answer = match request {
+            // Its warnings are kept with the job.
+            Request::Speech(request) => {
+                return self.speech(job, *request, warnings, context).await;
+            }
+            Request::Upload(request) => self.voices().upload(request).await?,
+            Request::Status(Some(job)) => self.status(&job).await?,
+            Request::Status(None) => self.self_test().await.to_json(),
+            Request::Result(job) => self.result(&job).await?,
+            Request::ListVoices => self.list_voices().await?,
             Request::DeleteVoice(name) => {
                 let name = self.voices().delete(&name).await?;
-                Ok(json!({ "status": format!("Voice '{}' deleted.", name.as_str()) }))
+                json!({ "status": format!("Voice '{}' deleted.", name.as_str()) })
             }
-            Request::Download(request) => self.download(&request).await,
-            Request::Cancel(job) => self.cancel(&job).await,
-            Request::DeleteJob(job) => self.delete_job(&job).await,
-        }
+            Request::Download(request) => self.download(&request).await?,
+            Request::Cancel(job) => self.cancel(&job).await?,
+            Request::DeleteJob(job) => self.delete_job(&job).await?,
+        };
+        answer::warn(&mut answer, warnings);
+        Ok(answer)
     }
 
     async fn speech(

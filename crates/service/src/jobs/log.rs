@@ -278,6 +278,13 @@ impl JobLog {
                 let message = format!("a record of job {job} cannot be written: {error}");
                 Failure::new(ErrorCode::Internal, message)
             })?;
+        if bytes.len() as u64 > MAX_RECORD_BYTES {
+            let size = bytes.len();
+            let message = format!(
+                "the request has {size} bytes with all its fields, at most {MAX_RECORD_BYTES} can be kept"
+            );
+            return Err(Failure::new(ErrorCode::InvalidInput, message));
+        }
         let writer = (self.exclusion == Exclusion::Oldest).then(|| self.writer.clone());
         let key = record_key(job, number, writer);
         if self.exclusion == Exclusion::Create {

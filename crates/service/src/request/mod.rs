@@ -118,8 +118,7 @@ impl Request {
         let fields = Fields::new(map);
         let mut warnings = Vec::new();
         let request = Self::read(&fields, options, &mut warnings)?;
-        let unknown = fields.unknown().into_iter().map(ignored);
-        warnings.extend(unknown);
+        warnings.extend(ignored(&fields.unknown()));
         Ok(Parsed { request, warnings })
     }
 
@@ -150,10 +149,20 @@ impl Request {
     }
 }
 
-fn ignored(field: &str) -> String {
-    const MOST: usize = 60;
-    let name: String = field.chars().take(MOST).collect();
-    format!("the field {} is not known and was ignored", Value::from(name))
+/// A warning for each field, or for as many as somebody will read.
+fn ignored(fields: &[&str]) -> Vec<String> {
+    const MOST: usize = 20;
+    const MOST_CHARACTERS: usize = 60;
+    let shown = fields.iter().take(MOST).map(|field| {
+        let name: String = field.chars().take(MOST_CHARACTERS).collect();
+        format!("the field {} is not known and was ignored", Value::from(name))
+    });
+    let mut warnings: Vec<_> = shown.collect();
+    if let Some(others) = fields.len().checked_sub(MOST + 1) {
+        let others = others + 1;
+        warnings.push(format!("{others} other fields are not known and were ignored"));
+    }
+    warnings
 }
 
 fn job(fields: &Fields<'_>) -> Result<JobId, FieldError> {

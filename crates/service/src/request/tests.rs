@@ -60,6 +60,24 @@ fn unknown_fields_are_told() {
     assert_eq!(parsed.warnings, ["the field \"timing_method\" is not known and was ignored"]);
 }
 
+#[test]
+fn of_many_unknown_fields_some_are_told() {
+    let mut input = json!({"text": "a"});
+    for index in 0..25 {
+        input[format!("x{index:02}")] = 1.into();
+    }
+    let warnings = parse(&input).unwrap().warnings;
+    assert_eq!(warnings.len(), 21);
+    assert_eq!(warnings[20], "5 other fields are not known and were ignored");
+}
+
+#[test]
+fn every_format_has_a_rate_that_need_not_be_said() {
+    for format in Format::ALL {
+        speech(&json!({"text": "a", "output_format": format.name()}));
+    }
+}
+
 /// Each field of each operation: wrong type, out of range, missing, path-like.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
