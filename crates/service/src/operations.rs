@@ -184,7 +184,12 @@ impl Service {
             extension: parsed(&outcome.audio)?,
         };
         if self.wants_base64(&history.order().input) {
-            let bytes = self.storage().get(&audio, MAX_AUDIO_BYTES).await?.bytes;
+            let found = self.storage().get(&audio, MAX_AUDIO_BYTES).await;
+            let bytes = match found {
+                Ok(object) => object.bytes,
+                Err(error) if error.is_missing() => return Err(no_output(history.job())),
+                Err(error) => return Err(error.into()),
+            };
             answer.insert("audio_base64".to_owned(), BASE64_STANDARD.encode(bytes).into());
         } else {
             answer.insert("audio_url".to_owned(), self.link(&audio).await?.into());
@@ -252,8 +257,7 @@ impl Service {
                 }));
             }
         }
-        let message = format!("there is no such file of job {}", job.as_str());
-        Err(Failure::new(ErrorCode::OutputNotFound, message))
+        Err(no_output(job))
     }
 
     async fn cancel(&self, job: &JobId) -> Result<Value, Failure> {
@@ -286,6 +290,11 @@ fn parsed<T: std::str::FromStr<Err = crate::storage::UnknownExtension>>(
 ) -> Result<T, Failure> {
     text.parse()
         .map_err(|error| Failure::because(ErrorCode::RecordDamaged, &error))
+}
+
+fn no_output(job: &JobId) -> Failure {
+    let message = format!("there is no such file of job {job}");
+    Failure::new(ErrorCode::OutputNotFound, message)
 }
 
 fn fresh_job_id() -> Result<JobId, Failure> {

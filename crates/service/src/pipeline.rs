@@ -92,11 +92,11 @@ impl Service {
         let synthesis = self.synthesize(request, &voices, seed, context).await?;
         self.reached(Point::Spoken);
 
-        let rendered = rendering::render(self.synthesizer(), request, synthesis).await?;
+        let mut rendered = rendering::render(self.synthesizer(), request, synthesis).await?;
         self.reached(Point::Rendered);
 
         let start = Instant::now();
-        self.keep(&job.id, &rendered).await?;
+        self.keep(&job.id, &mut rendered).await?;
         let spoken = Spoken {
             job: &job.id,
             request,
@@ -156,10 +156,10 @@ impl Service {
         }
     }
 
-    /// Stores what was made; only then it is announced.
-    async fn keep(&self, job: &JobId, rendered: &Rendered) -> Result<(), Failure> {
+    /// Stores what was made, which leaves memory thereby; only then it is announced.
+    async fn keep(&self, job: &JobId, rendered: &mut Rendered) -> Result<(), Failure> {
         let audio = ObjectKey::Output { job: job.clone(), extension: rendered.extension };
-        let bytes = Bytes::from(rendered.audio.bytes.clone());
+        let bytes = Bytes::from(std::mem::take(&mut rendered.audio.bytes));
         self.storage().put(&audio, bytes).await?;
         self.reached(Point::AudioStored);
         for (extension, text) in &rendered.timing_files {

@@ -104,7 +104,7 @@ impl Voices {
 
     async fn named(&self, name: &VoiceName) -> Result<ReadyVoice, Failure> {
         let Some((stored, meta)) = self.look_up(name).await? else {
-            return self.bundled(name);
+            return self.bundled(name).await;
         };
         let transcript = self
             .storage
@@ -156,14 +156,16 @@ impl Voices {
             .ok_or_else(|| self.not_found(name))
     }
 
-    fn bundled(&self, name: &VoiceName) -> Result<ReadyVoice, Failure> {
+    async fn bundled(&self, name: &VoiceName) -> Result<ReadyVoice, Failure> {
         let bundled = self.bundled_voice(name)?;
         let state = format!("bundled {}", bundled.name);
         if let Some(voice) = self.prepared.by_state(&state) {
             return Ok(voice);
         }
-        let voice = ready::prepare(bundled.name.to_owned(), bundled.recording, bundled.transcript)
-            .map_err(|error| rejected(bundled.name, &error))?;
+        let recording = Bytes::from_static(bundled.recording);
+        let voice = self
+            .prepare(bundled.name.to_owned(), recording, bundled.transcript.to_owned())
+            .await?;
         self.prepared.keep(state, voice.clone());
         Ok(voice)
     }

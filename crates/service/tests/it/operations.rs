@@ -259,3 +259,36 @@ async fn nothing_is_known_of_an_unknown_job() {
         );
     }
 }
+
+#[tokio::test]
+async fn every_operation_tells_which_fields_it_ignored() {
+    let (_, service) = setting();
+    ask(&service, "a", json!({"text": "Hello.", "old": 1}))
+        .await
+        .unwrap();
+    for (endpoint, count) in [
+        ("status", 1),
+        ("result", 2),
+        ("download", 1),
+        ("list_voices", 1),
+    ] {
+        let request = json!({"endpoint": endpoint, "job_id": "a", "other": 1});
+        let answer = ask(&service, "x", request).await.unwrap();
+        let warnings = answer["warnings"].as_array().unwrap();
+        assert!(warnings.len() >= count, "{endpoint}: {warnings:?}");
+        let last = warnings.last().unwrap().as_str().unwrap();
+        assert!(last.starts_with("the field "), "{last}");
+    }
+}
+
+#[tokio::test]
+async fn audio_that_was_removed_is_missed() {
+    let (storage, service) = setting();
+    let input = json!({"text": "Hello.", "return_audio": "base64"});
+    ask(&service, "a", input).await.unwrap();
+    let key = ObjectKey::Output { job: id("a"), extension: AudioExtension::Wav };
+    storage.delete(&key).await.unwrap();
+    let request = json!({"endpoint": "result", "job_id": "a"});
+    let failure = ask(&service, "r", request).await.unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::OutputNotFound);
+}
