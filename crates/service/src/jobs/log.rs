@@ -35,7 +35,8 @@ pub struct JobLog {
 pub enum Exclusion {
     /// The store creates an object only once.
     Create,
-    /// Each writer creates an object of its own; the oldest counts, of equally old ones the one whose name is lowest.
+    /// Each writer creates an object of its own; the oldest counts. Of those of the same second that of whoever holds
+    /// the job does, else the one whose name is lowest.
     Oldest,
     /// Not at all: the store can neither create exclusively nor list.
     None,
@@ -97,6 +98,13 @@ impl History {
         self.changed
     }
 
+    /// Where the next record lies.
+    fn place(&self) -> Place<'_> {
+        let is_held = self.state() == State::Processing;
+        let holder = is_held.then_some(self.last.writer.as_str());
+        Place { job: &self.job, number: self.next, holder }
+    }
+
     /// Takes the next record over.
     fn advance(&mut self, found: Found) {
         if let Event::Queued(order) = &found.record.event {
@@ -153,7 +161,7 @@ impl JobLog {
     /// Creates a job, or reads the one that is there.
     pub async fn open(&self, job: &JobId, order: Order) -> Result<History, Failure> {
         let record = self.record(Event::Queued(order));
-        match self.put(job, 0, record, Contended::Yes).await? {
+        match self.put(Place::first(job), record, Contended::Yes).await? {
             Some(found) => history(job, found),
             None => self.read(job).await?.ok_or_else(|| vanished(job)),
         }
@@ -161,7 +169,7 @@ impl JobLog {
 
     /// All that is known of a job.
     pub async fn read(&self, job: &JobId) -> Result<Option<History>, Failure> {
-        let Some(first) = self.find(job, 0).await? else {
+        let Some(first) = self.find(Place::first(job)).await? else {
             return Ok(None);
         };
         let mut history = history(job, first)?;
@@ -173,7 +181,7 @@ impl JobLog {
     pub async fn read_on(&self, history: &mut History) -> Result<bool, Failure> {
         let before = history.next;
         while history.next < MAX_RECORDS {
-            let Some(found) = self.find(&history.job, history.next).await? else {
+            let Some(found) = self.find(history.place()).await? else {
                 break;
             };
             history.advance(found);
@@ -191,9 +199,7 @@ impl JobLog {
         };
         let record = self.record(event);
         loop {
-            let put = self
-                .put(&history.job, history.next, record.clone(), contended)
-                .await?;
+            let put = self.put(history.place(), record.clone(), contended).await?;
             if let Some(found) = put {
                 history.advance(found);
                 return Ok(Appended::Won);
@@ -264,14 +270,14 @@ impl JobLog {
         }
     }
 
-    /// Writes a record under a number; nothing if there is another.
+    /// Writes a record in a place; nothing if there is another.
     async fn put(
         &self,
-        job: &JobId,
-        number: u32,
+        place: Place<'_>,
         record: Record,
         contended: Contended,
     ) -> Result<Option<Found>, Failure> {
+        let Place { job, number, .. } = place;
         let bytes = serde_json::to_vec(&record)
             .map(Bytes::from)
             .map_err(|error| {
@@ -292,7 +298,7 @@ impl JobLog {
                 return Ok(Some(Found { record, key, written: stored.at }));
             }
         } else {
-            if self.find(job, number).await?.is_some() {
+            if self.find(place).await?.is_some() {
                 return Ok(None);
             }
             self.storage.put(&key, bytes).await?;
@@ -301,14 +307,15 @@ impl JobLog {
             }
         }
         // Also, a request whose answer got lost and that was repeated finds its own object.
-        let found = self.find(job, number).await?;
+        let found = self.find(place).await?;
         Ok(found.filter(|found| found.record == record))
     }
 
-    async fn find(&self, job: &JobId, number: u32) -> Result<Option<Found>, Failure> {
+    async fn find(&self, place: Place<'_>) -> Result<Option<Found>, Failure> {
+        let Place { job, number, .. } = place;
         let key = match self.exclusion {
             Exclusion::Create | Exclusion::None => record_key(job, number, None),
-            Exclusion::Oldest => match self.oldest(job, number).await? {
+            Exclusion::Oldest => match self.oldest(place).await? {
                 Some(key) => key,
                 None => return Ok(None),
             },
@@ -323,13 +330,34 @@ impl JobLog {
         Ok(Some(Found { record, key, written: object.meta.modified }))
     }
 
-    async fn oldest(&self, job: &JobId, number: u32) -> Result<Option<ObjectKey>, Failure> {
-        let listed = self.listed(job).await?.into_iter();
+    async fn oldest(&self, place: Place<'_>) -> Result<Option<ObjectKey>, Failure> {
+        let holder = place
+            .holder
+            .and_then(|holder| WriterId::try_from(holder).ok());
+        let holders = record_key(place.job, place.number, holder);
+        let listed = self.listed(place.job).await?.into_iter();
         let of_number = listed.filter(|(key, _)| {
-            matches!(key, ObjectKey::JobRecord { number: found, .. } if *found == number)
+            matches!(key, ObjectKey::JobRecord { number, .. } if *number == place.number)
         });
-        let oldest = of_number.min_by_key(|(key, meta)| (meta.modified, key.clone()));
+        let oldest = of_number.min_by_key(|(key, meta)| {
+            (meta.modified.as_second(), *key != holders, meta.modified, key.clone())
+        });
         Ok(oldest.map(|(key, _)| key))
+    }
+}
+
+/// A number in the log of a job.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    job: &'a JobId,
+    number: u32,
+    /// Who holds the job until this record.
+    holder: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    const fn first(job: &'a JobId) -> Self {
+        Self { job, number: 0, holder: None }
     }
 }
 
