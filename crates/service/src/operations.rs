@@ -270,8 +270,15 @@ impl Service {
     }
 
     async fn delete_job(&self, job: &JobId) -> Result<Value, Failure> {
-        if let Some(context) = self.running(job) {
-            context.cancel.cancel();
+        match self.cancel(job).await {
+            Ok(_) => {}
+            // Then nobody works on it, or nobody can.
+            Err(failure)
+                if matches!(
+                    failure.code(),
+                    ErrorCode::JobNotFound | ErrorCode::JobFinished | ErrorCode::RecordDamaged
+                ) => {}
+            Err(failure) => return Err(failure),
         }
         let found = jobs::remove(self.log(), &**self.storage(), job).await?;
         if !found {

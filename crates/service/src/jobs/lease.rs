@@ -169,6 +169,9 @@ impl Held {
             // A store that is asked again and again must not outlast the lease.
             if let Ok(Err(failure)) = timeout_at(end, look).await {
                 tracing::warn!(job = %self.history.job(), %failure, "could not renew the lease");
+                if failure.code() == ErrorCode::RecordDamaged {
+                    return failure;
+                }
             }
             if !self.log.holds(&self.history) {
                 return self.lost();

@@ -193,6 +193,8 @@ impl JobLog {
     pub async fn append(&self, history: &mut History, event: Event) -> Result<Appended, Failure> {
         // Whoever holds the lease is alone.
         let contended = if self.holds(history) {
+            // A record behind those that somebody removed would be found by the next job of this id.
+            self.age(history).await?;
             Contended::No
         } else {
             Contended::Yes

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use f5tts_service::{
     Context, ErrorCode, Lifetime,
-    jobs::{self, Entry, Event, Exclusion, JobLog, LeaseTimes, Order, State},
-    storage::{MemoryStorage, ObjectKey, Prefix, Storage},
+    jobs::{self, Appended, Entry, Event, Exclusion, JobLog, LeaseTimes, Order, State},
+    storage::{CreateOnly, MemoryStorage, ObjectKey, Prefix, Storage},
     synthesis::ProgressCell,
 };
 use serde_json::json;
@@ -237,6 +237,17 @@ async fn a_damaged_record_is_named_and_can_be_removed() {
 }
 
 #[tokio::test]
+async fn a_request_too_large_to_keep_is_refused() {
+    let (storage, tone) = (memory(), Tone::new(Duration::ZERO));
+    let input = json!({"text": "Hello.", "other": "x".repeat(5 << 20)});
+    let failure = ask(&service(&storage, &tone), "a", input)
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::InvalidInput);
+    assert_eq!(storage.list(&Prefix::Jobs).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn of_many_requests_in_one_process_one_is_done() {
     let memory = Arc::new(MemoryStorage::new());
     // So that all of them look before one of them writes.
@@ -329,4 +340,74 @@ async fn whoever_waits_for_a_job_may_leave() {
         .unwrap_err();
     assert_eq!((failure.code(), tone.done()), (ErrorCode::Cancelled, 0));
     assert_eq!(first.await.unwrap().unwrap()["status"], "COMPLETED");
+}
+
+#[tokio::test]
+async fn a_job_that_is_removed_while_it_runs_leaves_nothing() {
+    let storage = memory();
+    let tone = Tone::new(Duration::from_secs(60));
+    let working = tokio::spawn({
+        let service = service(&storage, &tone);
+        async move { ask(&service, "a", json!({"text": "Hello."})).await }
+    });
+    while tone.seeds.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let elsewhere = service(&storage, &tone);
+    ask(&elsewhere, "d", json!({"endpoint": "delete_job", "job_id": "a"}))
+        .await
+        .unwrap();
+    working.await.unwrap().unwrap_err();
+    assert_eq!(storage.list(&Prefix::Jobs).await.unwrap(), []);
+    assert_eq!(storage.list(&Prefix::Outputs).await.unwrap(), []);
+}
+
+/// The holder does not wait whether it was the oldest, so that it has to win against whoever writes at the same time.
+#[tokio::test(start_paused = true)]
+async fn without_exclusive_creation_a_job_ends_once_too() {
+    for start in [0, 1, 5, 10].repeat(4) {
+        let memory = Arc::new(MemoryStorage::new());
+        memory.set_create_only(CreateOnly::Ignored);
+        memory.set_delay(Duration::from_millis(5));
+        let storage: Arc<dyn Storage> = memory;
+        let [holder, other] =
+            [(); 2].map(|()| JobLog::new(Arc::clone(&storage), Exclusion::Oldest).unwrap());
+        let order = Order { input: serde_json::Map::new(), seed: 1 };
+        let history = jobs::accept(&holder, &id("a"), order).await.unwrap();
+        let stay = CancellationToken::new();
+        let entry = jobs::follow(&holder, LeaseTimes::default(), history, &stay).await;
+        let Entry::Mine(held) = entry.unwrap() else {
+            panic!("a new job is for whoever comes first")
+        };
+        let mut seen = other.read(&id("a")).await.unwrap().unwrap();
+        let error = |error: &str, error_code| Event::Error { error: error.to_owned(), error_code };
+        let ends = held.finish(error("a defect", ErrorCode::Internal));
+        let cancels = async {
+            tokio::time::sleep(Duration::from_millis(start)).await;
+            let cancelled = error("cancelled", ErrorCode::Cancelled);
+            other.append(&mut seen, cancelled).await
+        };
+        let (ended, cancelled) = tokio::join!(ends, cancels);
+        cancelled.unwrap();
+        let found = other.read(&id("a")).await.unwrap().unwrap();
+        assert_eq!(ended.unwrap().last(), found.last(), "{start} ms");
+    }
+}
+
+/// Shares of progress have more digits than most readers of JSON keep.
+#[tokio::test(start_paused = true)]
+async fn without_exclusive_creation_a_lease_is_renewed() {
+    let memory = Arc::new(MemoryStorage::new());
+    memory.set_create_only(CreateOnly::Unsupported);
+    let storage: Arc<dyn Storage> = memory;
+    let log = JobLog::new(Arc::clone(&storage), Exclusion::Oldest).unwrap();
+    let order = Order { input: serde_json::Map::new(), seed: 1 };
+    let mut history = jobs::accept(&log, &id("a"), order).await.unwrap();
+    for evaluation in 0..64 {
+        let progress = f64::from(evaluation) / 63.0;
+        let event = Event::Processing { lease_seconds: 60.0, progress };
+        assert_eq!(log.append(&mut history, event.clone()).await.unwrap(), Appended::Won);
+        assert_eq!(history.last().event, event);
+    }
+    assert_eq!(storage.list(&Prefix::Jobs).await.unwrap().len(), 65);
 }
