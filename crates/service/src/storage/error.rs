@@ -170,7 +170,8 @@ impl StorageError {
 
     /// The whole of it in one line: its message and, where that says more, the innermost cause.
     ///
-    /// Whole chains repeat themselves, and what servers answer fills pages.
+    /// Whole chains repeat themselves. What a server answers is left out: it may repeat what was signed, and where
+    /// a job names the server, it may be any page of any server.
     pub fn line(&self) -> String {
         let says_all = !matches!(
             self,
@@ -187,7 +188,7 @@ impl StorageError {
             cause = error.source();
         }
         match innermost {
-            Some(error) if !says_all => format!("{self}: {error}"),
+            Some(error) if !says_all => format!("{self}: {}", without_body(&error.to_string())),
             _ => self.to_string(),
         }
     }
@@ -229,6 +230,18 @@ impl StorageError {
             | Self::Other { .. } => return None,
         })
     }
+}
+
+/// What `object_store` says of a request, up to the body of the answer.
+fn without_body(text: &str) -> &str {
+    const STATUS: &str = "Server returned non-2xx status code: ";
+    const BODY: &str = "Server returned error response";
+    if let Some((_, answer)) = text.split_once(STATUS) {
+        let status = answer.split_once(": ").map_or(answer, |(status, _)| status);
+        return &text[..text.len() - answer.len() + status.len()];
+    }
+    text.find(BODY)
+        .map_or(text, |start| &text[..start + BODY.len()])
 }
 
 /// Who can do something about an error.

@@ -358,3 +358,18 @@ async fn keys_and_links_are_sent_as_s3_wants_them() {
         assert!(!text.contains("hidden") && !text.contains("AKEXAMPLE"), "{text}");
     }
 }
+
+/// A server of S3 repeats what was signed; any other server that a job names, whatever it has.
+#[tokio::test]
+async fn what_a_server_answers_is_not_passed_on() {
+    for status in [418, 500] {
+        let body = "<Error><Code>Teapot</Code><StringToSign>private</StringToSign></Error>";
+        let server = FakeServer::start(move |_, _| Answer::new(status, body)).await;
+        let error = storage(&server)
+            .put(&output("a"), content())
+            .await
+            .unwrap_err();
+        let line = error.line();
+        assert!(!line.contains("private") && line.contains(&status.to_string()), "{line}");
+    }
+}
