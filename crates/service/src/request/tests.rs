@@ -197,10 +197,6 @@ fn every_field_says_what_it_may_be() {
             "`local_voice`: `voice_name` is `../x`, which ",
         ),
         (
-            json!({"text": "[../x] a", "multi_voice": true}),
-            "`text`: `voice_name` is `../x`, which ",
-        ),
-        (
             json!({"endpoint": "upload", "voice_name": "a/b"}),
             "`voice_name` is `a/b`, which ",
         ),
