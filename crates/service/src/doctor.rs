@@ -207,6 +207,7 @@ impl Service {
             nfe: Nfe::try_from(1).ok(),
             progress: Default::default(),
             stop: Default::default(),
+            begun: Default::default(),
         };
         match synthesizer.speak(task).await {
             Ok(_) => {

@@ -2,7 +2,10 @@
 //!
 //! accept → hold → voices → synthesis → timings → encoding → store → finish → announce
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::select;
@@ -148,11 +151,17 @@ impl Service {
             nfe: request.nfe,
             progress: context.progress.clone(),
             stop: Default::default(),
+            begun: Default::default(),
         };
         let limit = self.options().processing_timeout;
-        match tokio::time::timeout(limit, self.synthesizer().speak(task)).await {
-            Ok(synthesis) => Ok(synthesis?),
-            Err(_) => Err(timed_out(limit)),
+        let begun = Arc::clone(&task.begun);
+        let too_long = async {
+            begun.notified().await;
+            tokio::time::sleep(limit).await;
+        };
+        select! {
+            synthesis = self.synthesizer().speak(task) => Ok(synthesis?),
+            () = too_long => Err(timed_out(limit)),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::{
 pub struct ServiceOptions {
     /// What requests may ask for.
     pub parse: ParseOptions,
-    /// How long one synthesis may take, its wait for others included.
+    /// How long one synthesis may take, once its turn has come.
     pub processing_timeout: Duration,
     /// How long a job is held without a sign of life.
     pub lease: LeaseTimes,

@@ -150,6 +150,7 @@ impl Work {
         }
         let loading = loaded_at.saturating_duration_since(since);
         let queued = since.elapsed().saturating_sub(loading);
+        task.begun.notify_one();
         let result = caught(|| speak(engine, &task)).unwrap_or_else(|reason| {
             tracing::error!(reason, "the model's thread caught a panic");
             Err(SynthesisError::Broken { reason })

@@ -17,6 +17,7 @@ use f5tts_engine::{
     align::{AlignError, Alignment},
     sampler::grid::Nfe,
 };
+use tokio::sync::Notify;
 
 pub use engine_thread::{EngineThread, LoadEngine};
 
@@ -51,6 +52,8 @@ pub struct Task {
     pub progress: ProgressCell,
     /// Stops it.
     pub stop: Stop,
+    /// Told when its turn has come.
+    pub begun: Arc<Notify>,
 }
 
 /// One stretch of text in one voice.

@@ -27,6 +27,8 @@ use serde_json::Value;
 /// Speaks a tone for each task, after a while.
 #[derive(Debug)]
 pub(crate) struct Tone {
+    /// How long a task waits for its turn.
+    pub(crate) waits: Duration,
     /// How long it takes.
     pub(crate) takes: Duration,
     /// How many tasks it has done.
@@ -37,7 +39,16 @@ pub(crate) struct Tone {
 
 impl Tone {
     pub(crate) fn new(takes: Duration) -> Arc<Self> {
-        Arc::new(Self { takes, done: AtomicUsize::new(0), seeds: Mutex::default() })
+        Self::busy(Duration::ZERO, takes)
+    }
+
+    pub(crate) fn busy(waits: Duration, takes: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            waits,
+            takes,
+            done: AtomicUsize::new(0),
+            seeds: Mutex::default(),
+        })
     }
 
     pub(crate) fn done(&self) -> usize {
@@ -56,7 +67,9 @@ impl Synthesizer for Tone {
     }
 
     async fn speak(&self, task: Task) -> Result<Synthesis, SynthesisError> {
+        tokio::time::sleep(self.waits).await;
         self.seeds.lock().unwrap().push(task.options.seed);
+        task.begun.notify_one();
         tokio::time::sleep(self.takes / 2).await;
         task.progress.set(0.5);
         tokio::time::sleep(self.takes / 2).await;

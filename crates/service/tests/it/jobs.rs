@@ -184,6 +184,15 @@ async fn a_synthesis_has_its_time() {
 }
 
 #[tokio::test]
+async fn waiting_for_others_is_no_synthesis() {
+    let mut options = crate::fake::options();
+    options.processing_timeout = Duration::from_millis(200);
+    let tone = Tone::busy(Duration::from_millis(400), Duration::ZERO);
+    let service = Arc::new(crate::fake::service_with(memory(), tone, options));
+    ask(&service, "a", json!({"text": "Hello."})).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_server_answers_before_it_has_spoken() {
     let (storage, tone) = (memory(), Tone::new(Duration::from_millis(300)));
     let service = service(&storage, &tone);

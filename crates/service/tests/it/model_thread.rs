@@ -36,6 +36,7 @@ fn task(text: &str, steps: u32) -> Task {
         nfe: Nfe::try_from(steps).ok(),
         progress: Default::default(),
         stop: Default::default(),
+        begun: Default::default(),
     }
 }
 
