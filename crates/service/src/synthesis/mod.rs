@@ -3,7 +3,9 @@
 mod engine_thread;
 
 use std::{
+    error::Error,
     fmt::Debug,
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -114,6 +116,7 @@ impl From<SynthesisError> for Failure {
             SynthesisError::Overloaded { .. } => ErrorCode::Overloaded,
             SynthesisError::Stopped => ErrorCode::Cancelled,
             SynthesisError::Speak(error) if is_callers(error) => ErrorCode::InvalidInput,
+            SynthesisError::Speak(error) if is_out_of_memory(&**error) => ErrorCode::OutOfMemory,
             SynthesisError::Speak(_) => ErrorCode::Internal,
             SynthesisError::Load { .. } | SynthesisError::Broken { .. } => ErrorCode::Internal,
         };
@@ -124,6 +127,18 @@ impl From<SynthesisError> for Failure {
 /// Whether another text, voice or length would do.
 const fn is_callers(error: &SpeakError) -> bool {
     matches!(error, SpeakError::NothingToSpeak | SpeakError::Plan(_))
+}
+
+/// Whether the device had no memory left; kernels tell it as the system does.
+fn is_out_of_memory(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind() == io::ErrorKind::OutOfMemory;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// A share from 0 to 1 that one thread writes and others read.
@@ -140,5 +155,20 @@ impl ProgressCell {
     /// How much is done.
     pub fn get(&self) -> f64 {
         f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the kernel failed")]
+    struct Kernel(#[source] io::Error);
+
+    #[test]
+    fn too_little_memory_is_told_from_other_failures() {
+        assert!(is_out_of_memory(&Kernel(io::ErrorKind::OutOfMemory.into())));
+        assert!(!is_out_of_memory(&Kernel(io::ErrorKind::NotFound.into())));
     }
 }
