@@ -42,8 +42,11 @@ fn run_job(arguments: &JobRunArguments) -> Result<(), Failure> {
             answer = &mut answer => Ok(answer),
             _ = tokio::signal::ctrl_c() => {
                 context.cancel.cancel();
-                // So that the job's record says how it ended.
-                answer.await.ok();
+                // So that the job's record says how it ended, unless that takes too long for somebody.
+                tokio::select! {
+                    _ = answer => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
                 Err(Failure::Interrupted)
             }
         }
