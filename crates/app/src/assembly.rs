@@ -22,7 +22,7 @@ use crate::{
         DefaultVoice, HubSettings, JobSettings, ModelSettings, NetworkSettings, StoreSettings,
     },
     demo,
-    failure::Failure,
+    failure::{Failure, say},
     models::{self, TerminalProgress},
     wiring,
 };
@@ -45,7 +45,7 @@ pub(crate) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T
     runtime.block_on(work)
 }
 
-/// The store, which is asked nothing yet, and later each thing once.
+/// The store, which is not asked anything yet. Each operation is one attempt.
 pub(crate) fn store(
     settings: &StoreSettings,
     network: NetworkSettings,
@@ -53,7 +53,7 @@ pub(crate) fn store(
     if let Some(bucket) = &settings.s3_bucket {
         return s3(settings, network, bucket);
     }
-    let root = settings.directory().ok_or_else(|| {
+    let root = settings.data.path().ok_or_else(|| {
         Failure::bad_input(
             "there is no home directory: say with `--data-dir` where voices and jobs are kept",
         )
@@ -67,18 +67,39 @@ pub(crate) fn store(
     Ok(Arc::new(storage))
 }
 
-/// The store, once it is known to work. A bucket that does not answer is then asked again.
+/// The store, once it is known to work. From then on a bucket that does not answer is asked again.
 pub(crate) async fn working_store(
     settings: &StoreSettings,
     network: NetworkSettings,
 ) -> Result<(Arc<dyn Storage>, Exclusion), Failure> {
     let storage = store(settings, network)?;
-    let StoreDiagnosis { check, exclusion } = check_store(&*storage, settings.patience()).await;
+    let StoreDiagnosis { check, exclusion } = patient_check(&*storage, settings.patience()).await;
     let exclusion = exclusion.ok_or_else(|| failed(&check))?;
-    if settings.s3_bucket.is_none() {
-        return Ok((storage, exclusion));
+    let is_bucket = settings.s3_bucket.is_some();
+    let storage = if is_bucket {
+        asked_again(storage)
+    } else {
+        storage
+    };
+    Ok((storage, exclusion))
+}
+
+/// A store that is asked again where it does not answer.
+pub(crate) fn asked_again(storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
+    Arc::new(Retrying::new(storage, RetryPolicy::default()))
+}
+
+/// Tries a store for as long as `patience` lasts, and does not wait without a word.
+async fn patient_check(storage: &dyn Storage, patience: Duration) -> StoreDiagnosis {
+    const SILENCE: Duration = Duration::from_secs(3);
+    let checked = check_store(storage, patience);
+    tokio::pin!(checked);
+    if let Ok(diagnosis) = tokio::time::timeout(SILENCE, &mut checked).await {
+        return diagnosis;
     }
-    Ok((Arc::new(Retrying::new(storage, RetryPolicy::default())), exclusion))
+    let (place, seconds) = (storage.description(), patience.as_secs());
+    say(format_args!("waiting for {place} (at most {seconds} s: STARTUP_TIMEOUT)"));
+    checked.await
 }
 
 /// The failure that a check found.

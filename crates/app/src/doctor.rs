@@ -1,6 +1,9 @@
 //! `f5tts doctor`: tries everything that the service needs.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::anyhow;
 use f5tts_service::{
@@ -11,6 +14,7 @@ use f5tts_service::{
 use crate::{
     assembly::{self, MissingModel},
     cli::{DoctorArguments, ServiceArguments},
+    config::{self, Origin},
     failure::Failure,
     jobs_command::answer,
     models::{self, FileCheck, FileState},
@@ -22,8 +26,9 @@ use crate::{
 const ENOUGH_BYTES: u64 = 4 << 30;
 
 /// Does what was asked for.
-pub(crate) fn run(arguments: &DoctorArguments) -> Result<(), Failure> {
-    let diagnosis = assembly::run(diagnose(&arguments.service))?;
+pub(crate) fn run(arguments: &DoctorArguments, file: Option<PathBuf>) -> Result<(), Failure> {
+    let settings = settings(file)?;
+    let diagnosis = assembly::run(diagnose(&arguments.service, settings))?;
     answer(arguments.json, &diagnosis.to_json(), || lines(&diagnosis))?;
     match diagnosis.failed() {
         Some(check) => Err(Failure::Failed(anyhow!("{}: {}", check.name, check.value))),
@@ -31,17 +36,30 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Result<(), Failure> {
     }
 }
 
-async fn diagnose(arguments: &ServiceArguments) -> Result<Diagnosis, Failure> {
+/// Which settings differ from their defaults, and whether all of them can be used.
+fn settings(file: Option<PathBuf>) -> Result<Check, Failure> {
     let start = Instant::now();
-    let mut checks = vec![Check::new(
-        "settings",
-        Verdict::Ok,
-        "see `f5tts config`",
-        start,
-    )];
+    let all = config::effective(file)?;
+    let wrong = all.iter().find_map(|setting| setting.problem.as_ref());
+    let set = all
+        .iter()
+        .filter(|setting| setting.origin != Origin::Default)
+        .map(|setting| setting.setting.as_str());
+    let set: Vec<_> = set.collect();
+    Ok(match (wrong, set.is_empty()) {
+        (Some(problem), _) => Check::new("settings", Verdict::Failed, problem, start)
+            .advise("`f5tts config` shows all settings and where they come from"),
+        (None, true) => Check::new("settings", Verdict::Ok, "all are defaults", start),
+        (None, false) => {
+            Check::new("settings", Verdict::Ok, format!("set are {}", set.join(", ")), start)
+        }
+    })
+}
+
+async fn diagnose(arguments: &ServiceArguments, settings: Check) -> Result<Diagnosis, Failure> {
+    let mut checks = vec![settings];
     checks.extend(space(arguments));
     checks.extend(model_files(arguments));
-    // Apart from the service, so that the model is tried even where the store does not work.
     let store = match assembly::store(&arguments.store, arguments.hub.network) {
         Ok(storage) => {
             check_store(&*storage, std::time::Duration::ZERO)
@@ -50,9 +68,10 @@ async fn diagnose(arguments: &ServiceArguments) -> Result<Diagnosis, Failure> {
         }
         Err(failure) => Check::new("store", Verdict::Failed, failure.text(), Instant::now()),
     };
+    let works = store.verdict != Verdict::Failed;
     checks.push(store);
-    if checks.iter().any(|check| check.verdict == Verdict::Failed) {
-        return Ok(Diagnosis { checks });
+    if !works {
+        return Ok(Diagnosis { checks }); // Voices and models may lie in it.
     }
     match assembly::service(arguments.settings(), ReturnAudio::Url, MissingModel::Refused).await {
         Ok(service) => {

@@ -52,7 +52,7 @@ fn run(cli: Cli, started: Instant) -> Result<(), Failure> {
         Command::Job(arguments) => job_command::run(&arguments),
         Command::Jobs(arguments) => jobs_command::run(&arguments),
         Command::Models(arguments) => models_command::run(&arguments),
-        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments, cli.config),
         Command::Config(arguments) => config_command::run(&arguments, cli.config),
         Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Completions { shell } => pages::completions(shell),

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 use crate::{
     cli::Cli,
-    config::{self, is_secret},
+    config::{self, OTHER_NAMES, is_secret},
     failure::Failure,
     output::print,
 };
@@ -96,6 +96,10 @@ fn configuration() -> String {
     for setting in config::settings(&command) {
         page.push_str(&row(setting));
     }
+    page.push_str(OTHER_NAMES_BEGIN);
+    for (name, other) in OTHER_NAMES {
+        page.push_str(&format!("| `{other}` | `{name}` |\n"));
+    }
     page.push_str(CONFIGURATION_END);
     page
 }
@@ -124,6 +128,13 @@ This page is written by `f5tts page configuration`.
 
 | Flag | Variable | Key | Default | Meaning |
 |---|---|---|---|---|
+";
+
+const OTHER_NAMES_BEGIN: &str = "
+These names of other tools count, too, after the variable that they stand for, its `F5TTS_NAME` and its `NAME_FILE`:
+
+| Variable | Stands for |
+|---|---|
 ";
 
 const CONFIGURATION_END: &str = "

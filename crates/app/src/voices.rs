@@ -51,8 +51,8 @@ impl<'a> VoiceBook<'a> {
         let mut known: BTreeMap<_, _> = bundled
             .map(|voice| (voice.name.to_owned(), Source::Bundled(voice)))
             .collect();
-        if let Some(directory) = &settings.voices_dir {
-            let found = recordings(directory)
+        if let Some(directory) = settings.directory() {
+            let found = recordings(&directory)
                 .or_bad_input_in(format!("the directory of voices `{}`", directory.display()))?;
             known.extend(
                 found
@@ -70,7 +70,7 @@ impl<'a> VoiceBook<'a> {
     pub(crate) fn main(&self) -> Result<NamedVoice, Failure> {
         let name = self.settings.voice.as_str();
         let transcript = self.settings.ref_text.as_deref();
-        let voice = match self.known.get(name) {
+        let voice = match self.find(name) {
             Some(Source::Bundled(_)) if transcript.is_some() => {
                 return Err(Failure::bad_input(format!(
                     "the voice {name} has its own transcript: give `--ref-text` with a recording"
@@ -87,6 +87,19 @@ impl<'a> VoiceBook<'a> {
     pub(crate) fn tagged(&self, name: &str) -> Result<NamedVoice, Failure> {
         let source = self.known.get(name).ok_or_else(|| self.unknown(name, ""))?;
         Ok(NamedVoice { name: name.to_owned(), voice: source.open(None)? })
+    }
+
+    /// A voice by its name, or by that of its file, as `f5tts voices list` shows it.
+    fn find(&self, name: &str) -> Option<&Source> {
+        let is_meant = |source: &&Source| match source {
+            Source::Bundled(_) => false,
+            Source::File(path) => path.file_name().is_some_and(|file| file == name),
+        };
+        let by_file = || self.known.values().find(is_meant);
+        let is_here = Path::new(name).exists();
+        self.known
+            .get(name)
+            .or_else(|| by_file().filter(|_| !is_here))
     }
 
     fn unknown(&self, name: &str, also: &str) -> Failure {
@@ -150,11 +163,13 @@ fn transcript_beside(recording: &Path) -> anyhow::Result<String> {
         "it needs a transcript: give what is said in it with `--ref-text`, or write it to `{}`",
         path.display()
     );
-    let in_path = || format!("its transcript `{}`", path.display());
-    let bytes = read(&path, MAX_TRANSCRIPT_BYTES).with_context(in_path)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| anyhow!("it is not UTF-8 text"))
-        .with_context(in_path)?;
+    read_transcript(&path).with_context(|| format!("its transcript `{}`", path.display()))
+}
+
+/// What stands in a file about a recording.
+pub(crate) fn read_transcript(path: &Path) -> anyhow::Result<String> {
+    let bytes = read(path, MAX_TRANSCRIPT_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow!("it is not UTF-8 text"))?;
     Ok(text.trim_start_matches('\u{feff}').trim_end().to_owned())
 }
 

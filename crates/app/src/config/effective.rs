@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, path::PathBuf};
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
 use serde::Serialize;
 
 use super::{Defaults, environment::Environment, file, is_secret, key, settings};
@@ -101,17 +101,19 @@ fn shown(setting: &Arg, values: &[OsString]) -> Option<String> {
 /// Why the values cannot be used, by the very check that they would meet.
 fn problem(setting: &Arg, values: &[OsString]) -> Option<String> {
     let flag = format!("--{}", setting.get_long()?);
-    let takes_value = setting.get_action().takes_values();
-    let alone = Command::new("f5tts").arg(setting.clone().env(None).default_values(&[] as &[&str]));
+    // A switch has no value on the command line, but one in its variable.
+    let action = match setting.get_action() {
+        action if action.takes_values() => action.clone(),
+        _ => ArgAction::Set,
+    };
+    let alone = setting.clone().action(action).env(None);
+    let alone = Command::new("f5tts").arg(alone.default_values(&[] as &[&str]));
     let arguments = values.iter().map(|value| {
         let mut argument = OsString::from(&flag);
         argument.push("=");
         argument.push(value);
         argument
     });
-    if !takes_value {
-        return None; // `clap` reads a switch by another parser than its variable.
-    }
     let words = [OsString::from("f5tts")].into_iter().chain(arguments);
     let error = alone.try_get_matches_from(words).err()?;
     let message = error.render().to_string();
@@ -145,5 +147,11 @@ mod tests {
         let problem = speed.problem.unwrap();
         assert!(problem.contains("speed is 9, allowed is 0.5 to 2"), "{problem}");
         assert_eq!(setting(&[("F5TTS_SPEED", "1.5")], "speed").problem, None);
+        let switch = setting(&[("F5TTS_ALLOW_HTTP_URLS", "maybe")], "allow_http_urls");
+        assert!(switch.problem.unwrap().contains("maybe"));
+        for value in ["1", "yes", "off"] {
+            let switch = setting(&[("F5TTS_ALLOW_HTTP_URLS", value)], "allow_http_urls");
+            assert_eq!(switch.problem, None, "{value}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::failure::{Failure, OrBadInput};
 /// What our own variables begin with.
 const PREFIX: &str = "F5TTS_";
 /// Other names of variables: those of RunPod's Python package, and of AWS's older tools.
-const OTHER_NAMES: [(&str, &str); 4] = [
+pub(crate) const OTHER_NAMES: [(&str, &str); 4] = [
     ("AWS_ENDPOINT_URL", "BUCKET_ENDPOINT_URL"),
     ("AWS_ACCESS_KEY_ID", "BUCKET_ACCESS_KEY_ID"),
     ("AWS_SECRET_ACCESS_KEY", "BUCKET_SECRET_ACCESS_KEY"),

@@ -12,9 +12,9 @@ mod service_settings;
 mod settings;
 mod values;
 
-pub(crate) use effective::effective;
-pub(crate) use environment::is_secret;
-pub(crate) use service_settings::{JobSettings, PlatformSettings, StoreSettings};
+pub(crate) use effective::{Origin, effective};
+pub(crate) use environment::{OTHER_NAMES, is_secret};
+pub(crate) use service_settings::{DataDirectory, JobSettings, PlatformSettings, StoreSettings};
 pub(crate) use settings::{
     DefaultVoice, HubSettings, ModelSettings, NetworkSettings, OutputSettings, SpeechSettings,
     VoiceSettings,

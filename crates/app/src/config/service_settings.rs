@@ -19,9 +19,8 @@ pub(crate) struct StoreSettings {
     #[arg(long, env = "S3_BUCKET", value_name = "NAME")]
     pub(crate) s3_bucket: Option<String>,
 
-    /// The directory that stands in for the bucket [default: f5tts in `$XDG_DATA_HOME` or ~/.local/share]
-    #[arg(long, env = "F5TTS_DATA_DIR", value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataDirectory,
 
     /// The key that signs requests to the bucket
     #[arg(
@@ -109,6 +108,15 @@ pub(crate) struct StoreSettings {
         hide_short_help = true
     )]
     pub(crate) startup_timeout: u64,
+}
+
+/// What stands in for a bucket.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct DataDirectory {
+    /// The directory that stands in for the bucket [default: f5tts in `$XDG_DATA_HOME` or ~/.local/share]
+    #[arg(long, env = "F5TTS_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 /// What jobs may ask for, and how long they may take.
@@ -218,13 +226,15 @@ impl StoreSettings {
     pub(crate) const fn patience(&self) -> Duration {
         Duration::from_secs(self.startup_timeout)
     }
+}
 
-    /// The directory of the store where there is no bucket.
+impl DataDirectory {
+    /// The directory, if there is one or a home where it can be.
     #[expect(
         clippy::disallowed_methods,
         reason = "here is where the environment is read"
     )]
-    pub(crate) fn directory(&self) -> Option<PathBuf> {
+    pub(crate) fn path(&self) -> Option<PathBuf> {
         if let Some(directory) = &self.data_dir {
             return Some(directory.clone());
         }

@@ -18,7 +18,10 @@ use f5tts_service::storage::Secret;
 
 use crate::models;
 
-use super::values::{self, NamedFile, Quality, SampleRate, Seed};
+use super::{
+    DataDirectory,
+    values::{self, NamedFile, Quality, SampleRate, Seed},
+};
 
 /// Which model speaks, and on what.
 #[derive(Args, Clone, Debug)]
@@ -169,8 +172,9 @@ pub(crate) struct VoiceSettings {
     /// The voice: `rms` or `slt`, another known name, or a recording of 3 to 12 seconds
     ///
     /// A recording needs its transcript: `--ref-text`, or a text file of the same name beside it
-    /// (`anna.wav`, `anna.txt`). Known are the two voices in this program, those of `--voices-dir`
-    /// and those of `--add-voice`.
+    /// (`anna.wav`, `anna.txt`). Known are the two voices in this program, those that
+    /// `f5tts voices add` stored on this machine, or those of `--voices-dir` in their place, and
+    /// those of `--add-voice`.
     #[arg(long, env = "F5TTS_DEFAULT_VOICE", value_name = "NAME|FILE", default_value = crate::demo::DEFAULT_VOICE)]
     pub(crate) voice: String,
 
@@ -178,7 +182,7 @@ pub(crate) struct VoiceSettings {
     #[arg(long, env = "F5TTS_REF_TEXT", value_name = "TEXT")]
     pub(crate) ref_text: Option<String>,
 
-    /// A directory of recordings, each with its transcript beside it
+    /// A directory of recordings, each with its transcript beside it [default: `voices` in `--data-dir`]
     #[arg(long, env = "F5TTS_VOICES_DIR", value_name = "DIR")]
     pub(crate) voices_dir: Option<PathBuf>,
 
@@ -195,6 +199,18 @@ pub(crate) struct VoiceSettings {
     /// `[name]` in the text chooses the voice from there on and is not spoken
     #[arg(long, env = "F5TTS_MULTI_VOICE", value_parser = BoolishValueParser::new())]
     pub(crate) multi_voice: bool,
+
+    #[command(flatten)]
+    pub(crate) data: DataDirectory,
+}
+
+impl VoiceSettings {
+    /// The directory of voices: the one that was named, else that of the store if it is there.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        let stored = || self.data.path().map(|data| data.join("voices"));
+        let named = self.voices_dir.clone();
+        named.or_else(|| stored().filter(|directory| directory.is_dir()))
+    }
 }
 
 /// Who speaks where a request names no voice.

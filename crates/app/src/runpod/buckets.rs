@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use f5tts_service::{
     ErrorCode, Failure, Parts, Service,
     doctor::{StoreDiagnosis, check_store},
-    storage::{RetryPolicy, Retrying, S3Config, S3Credentials, S3Storage, Secret, Storage},
+    storage::{S3Config, S3Credentials, S3Storage, Secret},
 };
 use runpod_worker::S3Config as Given;
 use tokio::sync::Mutex;
@@ -44,15 +44,13 @@ impl Buckets {
 
     async fn open(&self, given: &Given) -> Result<Service, Failure> {
         let bucket = S3Storage::new(&config(given)?)?;
-        let storage: Arc<dyn Storage> =
-            Arc::new(Retrying::new(Arc::new(bucket), RetryPolicy::default()));
-        let StoreDiagnosis { check, exclusion } = check_store(&*storage, Duration::ZERO).await;
+        let StoreDiagnosis { check, exclusion } = check_store(&bucket, Duration::ZERO).await;
         let exclusion = exclusion.ok_or_else(|| {
             let why = assembly::failed(&check).text();
             Failure::new(ErrorCode::StoreUnavailable, format!("the bucket of `s3Config`: {why}"))
         })?;
         let parts = Parts {
-            storage,
+            storage: assembly::asked_again(Arc::new(bucket)),
             exclusion,
             voices: Arc::clone(self.own.voices()),
             synthesizer: Arc::clone(self.own.synthesizer()),

@@ -53,7 +53,13 @@ fn help_begins_with_what_the_program_is_for() {
     Commands:
       say          Speak a text into a file
       align        Find when each word is spoken in a recording
+      worker       Work for RunPod Serverless, or serve its API on this machine
+      voices       Add, list, check and remove voices
+      job          Do a job of the contract without any server
+      jobs         List, show, cancel and remove jobs
       models       List, fetch and check models
+      doctor       Try everything that the service needs, and say what to do
+      config       Show every setting, its value and where it comes from
       bench        Measure speed and memory on this machine
       completions  Print completions for a shell
       man          Print the manual page
