@@ -16,7 +16,7 @@ use crate::{
     cli::{JobsAction, JobsArguments},
     failure::{Failure, OrBadInput},
     output::print,
-    table::table,
+    table::{seconds, table},
 };
 
 /// Does what was asked for.
@@ -81,8 +81,8 @@ fn row(job: &JobSummary) -> Vec<String> {
     vec![
         job.job_id.clone(),
         status,
-        job.created_at.clone(),
-        job.updated_at.clone(),
+        seconds(&job.created_at),
+        seconds(&job.updated_at),
     ]
 }
 

@@ -20,9 +20,23 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A time of a store, in whole seconds.
+pub(crate) fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => time.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_whole_seconds() {
+        assert_eq!(seconds("2026-11-22T23:40:54.849362482Z"), "2026-11-22T23:40:54Z");
+        assert_eq!(seconds("2026-11-22T23:40:54Z"), "2026-11-22T23:40:54Z");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

@@ -17,8 +17,7 @@ use crate::{
     cli::{VoicesAction, VoicesAddArguments, VoicesArguments},
     failure::{Failure, OrBadInput},
     jobs_command::answer,
-    table::table,
-    text_source::TextSource,
+    table::{seconds, table},
     voices,
 };
 
@@ -34,7 +33,7 @@ pub(crate) fn run(arguments: &VoicesArguments) -> Result<(), Failure> {
             VoicesAction::List => list(&voices, json).await,
             VoicesAction::Show { voice } => {
                 let report = voices.report(&name(voice)?).await?;
-                answer(json, &report, || report_lines(&report))
+                answer(json, &report, || described(&report))
             }
             VoicesAction::Check { voice, ref_text } => {
                 check(&voices, voice, ref_text.as_deref(), json).await
@@ -64,9 +63,19 @@ async fn add(voices: &Voices, arguments: &VoicesAddArguments, json: bool) -> Res
             None => name(&file_name(&arguments.recording)?)?,
         },
         recording: Material::Given(read(&arguments.recording)?),
-        transcript: transcript.map(|text| Material::Given(Bytes::from(text))),
+        transcript: transcript
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| Material::Given(Bytes::from(text))),
     };
-    let uploaded = voices.upload(request).await?;
+    let uploaded = match voices.upload(request).await {
+        Ok(uploaded) => uploaded,
+        Err(failure) => {
+            if json {
+                answer(json, &failure.to_json(), String::new)?;
+            }
+            return Err(failure.into());
+        }
+    };
     answer(json, &uploaded, || {
         let status = uploaded["status"].as_str().unwrap_or_default();
         format!("{status}\n{}", report_lines(&uploaded["voice"]))
@@ -99,8 +108,8 @@ fn read(path: &Path) -> Result<Bytes, Failure> {
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
-    const MAX_CHARACTERS: u32 = 2_000;
-    TextSource::File(path).read(MAX_CHARACTERS)
+    let text = voices::read_transcript(path);
+    text.or_bad_input_in(format!("the transcript `{}`", path.display()))
 }
 
 async fn list(voices: &Voices, json: bool) -> Result<(), Failure> {
@@ -116,12 +125,12 @@ async fn list(voices: &Voices, json: bool) -> Result<(), Failure> {
 
 fn row(voice: &VoiceEntry) -> Vec<String> {
     let has_text = voice.bundled || voice.text_file.is_some();
-    let changed = voice.last_modified.clone();
+    let changed = voice.last_modified.as_deref();
     vec![
         voice.name.clone(),
         voice.size.to_string(),
         if has_text { "yes" } else { "missing" }.to_owned(),
-        changed.unwrap_or_else(|| "part of this program".to_owned()),
+        changed.map_or_else(|| "part of this program".to_owned(), seconds),
     ]
 }
 
@@ -150,6 +159,20 @@ async fn check(
         }
         _ => Ok(()),
     }
+}
+
+/// Which voice it is, and what its report found.
+fn described(report: &Value) -> String {
+    let mut text = String::new();
+    for (label, field) in [
+        ("voice", "name"),
+        ("version", "sha256"),
+        ("transcript", "transcript"),
+    ] {
+        let value = report[field].as_str().unwrap_or_default();
+        text.push_str(&format!("{label:26}{value}\n"));
+    }
+    text + &report_lines(report)
 }
 
 /// What a report found, a line each.

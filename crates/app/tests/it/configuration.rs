@@ -71,3 +71,81 @@ fn secrets_are_never_printed() {
         assert!(!outcome.ok().contains("hf_secret"));
     }
 }
+
+fn config(sandbox: &Sandbox, environment: &[(&str, &str)], flags: &[&str]) -> Outcome {
+    let mut command = sandbox.command(&[&["config"], flags].concat());
+    Outcome::of(command.envs(environment.iter().copied()).output().unwrap())
+}
+
+fn setting<'a>(settings: &'a Value, name: &str) -> &'a Value {
+    let mut settings = settings.as_array().unwrap().iter();
+    settings
+        .find(|setting| setting["setting"] == name)
+        .unwrap_or_else(|| panic!("{name}"))
+}
+
+#[test]
+fn every_setting_is_shown_with_where_it_comes_from() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "mine.toml",
+        "s3_bucket = \"speech\"\naws_region = \"eu-west-1\"\nurl_ttl = 60\n",
+    );
+    let environment = [
+        ("F5TTS_CONFIG", "mine.toml"),
+        ("BUCKET_SECRET_ACCESS_KEY", "hush-hush"),
+        ("URL_TTL", "120"),
+    ];
+    let table = config(&sandbox, &environment, &[]).ok();
+    assert!(!table.contains("hush-hush"), "{table}");
+    let settings = config(&sandbox, &environment, &["--json"]).json(0);
+    for (name, value, origin) in [
+        ("s3_bucket", "speech", "file"),
+        ("aws_region", "eu-west-1", "file"),
+        ("url_ttl", "120", "environment"),
+        ("aws_secret_access_key", "set", "environment"),
+        ("startup_timeout", "60", "default"),
+    ] {
+        let found = setting(&settings, name);
+        assert_eq!((&found["value"], &found["origin"]), (&value.into(), &origin.into()), "{name}");
+        assert_eq!(found["problem"], Value::Null, "{name}");
+        let words = [name, value, origin];
+        let shown = |line: &str| line.split_whitespace().eq(words);
+        assert!(table.lines().any(shown), "{words:?} in {table}");
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_named() {
+    let sandbox = Sandbox::new();
+    let environment = [("URL_TTL", "0"), ("F5TTS_ALLOW_HTTP_URLS", "maybe")];
+    let outcome = config(&sandbox, &environment, &["--json"]);
+    assert_eq!(outcome.stderr, "error: 2 settings cannot be used\n");
+    let settings = outcome.json(2);
+    let problem = setting(&settings, "url_ttl")["problem"].as_str().unwrap();
+    assert!(problem.ends_with("allowed are 1 to 604800 seconds"), "{problem}");
+    let problem = setting(&settings, "allow_http_urls")["problem"]
+        .as_str()
+        .unwrap();
+    assert!(problem.contains("'maybe'"), "{problem}");
+}
+
+#[test]
+fn the_store_may_stand_in_the_file() {
+    let sandbox = Sandbox::new();
+    sandbox.write("mine.toml", "data_dir = \"kept\"\nvoice = \"slt\"\nallowed_hosts = [\"minio.corp:9000\", \"10.1.0.0/16\"]\n");
+    let job = r#"{"id": "a", "input": {"text": "Hello there.", "nfe_step": 4}}"#;
+    let answer = sandbox
+        .run(&["job", "run", job, "--config", "mine.toml"])
+        .json(0);
+    assert_eq!(answer["voice"], "slt");
+    assert!(sandbox.path("kept/output/a.wav").is_file());
+    sandbox.write("mine.toml", "startup_timeout = -1\n");
+    let message = sandbox
+        .run(&["voices", "list", "--config", "mine.toml"])
+        .error(2);
+    assert!(
+        message.starts_with("error: the configuration file `mine.toml`: `startup_timeout`: "),
+        "{message}"
+    );
+}

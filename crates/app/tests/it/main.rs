@@ -5,10 +5,13 @@ mod align;
 mod bad_input;
 mod commands;
 mod configuration;
+mod doctor;
 mod interrupt;
+mod jobs;
 mod pages;
 mod readme;
 mod say;
+mod voices;
 
 use std::{
     fs,
@@ -36,6 +39,15 @@ impl Sandbox {
     fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A recording of the repository with its transcript beside it, under another name.
+    fn recording(&self, name: &str) -> PathBuf {
+        let voices = repository().join("models/demo/voices");
+        let path = self.path(name);
+        fs::copy(voices.join("slt.wav"), &path).unwrap();
+        fs::copy(voices.join("slt.txt"), path.with_extension("txt")).unwrap();
         path
     }
 
@@ -91,6 +103,13 @@ impl Outcome {
     fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         String::from_utf8(self.stdout).unwrap()
+    }
+
+    /// What it printed as JSON, if it ended with this code.
+    #[track_caller]
+    fn json(self, code: i32) -> serde_json::Value {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        serde_json::from_slice(&self.stdout).unwrap()
     }
 
     /// The message, if it ended with this code and printed nothing else.
