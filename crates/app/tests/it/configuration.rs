@@ -81,7 +81,7 @@ fn setting<'a>(settings: &'a Value, name: &str) -> &'a Value {
     let mut settings = settings.as_array().unwrap().iter();
     settings
         .find(|setting| setting["setting"] == name)
-        .unwrap_or_else(|| panic!("{name}"))
+        .expect(name)
 }
 
 #[test]

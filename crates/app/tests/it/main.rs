@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod align;
+mod api;
 mod bad_input;
 mod commands;
 mod configuration;
