@@ -9,6 +9,8 @@ import contextlib
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -150,6 +152,29 @@ def killed(program: str) -> None:
         assert [path.name for path in Path(folder, "store", "output").iterdir()] == ["long.wav"]
 
 
+def page(program: str) -> None:
+    """The blocks of bash and Python in docs/runpod.md, one after the other, as a stranger would run them."""
+    text = (ROOT / "docs" / "runpod.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(bash|python)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert {language for language, _ in blocks} == {"bash", "python"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        runpod_client.api(program, "worker", "--data-dir", f"{folder}/store") as base,
+    ):
+        for suffix in (".wav", ".txt"):
+            shutil.copy(VOICE.with_suffix(suffix), Path(folder, f"anna{suffix}"))
+        known = {"ENDPOINT": f"{base}/v2/local", "RUNPOD_ENDPOINT_BASE_URL": f"{base}/v2", "ENDPOINT_ID": "local"}
+        environment = os.environ | known | {"RUNPOD_API_KEY": "any"}
+        options = {"cwd": folder, "env": environment, "capture_output": True, "text": True, "timeout": 120}
+        for language, block in blocks:
+            start = ["bash", "-euc"] if language == "bash" else [sys.executable, "-c"]
+            done = subprocess.run([*start, block], **options)
+            assert done.returncode == 0, f"{block}\n{done.stderr}"
+            assert '"FAILED"' not in done.stdout, f"{block}\n{done.stdout}"
+        with wave.open(f"{folder}/hello.wav") as audio:
+            assert audio.getnframes() > 0
+
+
 def main() -> int:
     program = os.path.realpath(sys.argv[1])
     runpod.api_key = "any"
@@ -159,6 +184,7 @@ def main() -> int:
         "a load balancer": load_balanced,
         "a missing voice": unfit,
         "a killed worker": killed,
+        "docs/runpod.md": page,
     }
     for name, case in cases.items():
         start = time.monotonic()

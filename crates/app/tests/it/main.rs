@@ -6,6 +6,7 @@ mod api;
 mod bad_input;
 mod commands;
 mod configuration;
+mod deployment;
 mod doctor;
 mod interrupt;
 mod jobs;
