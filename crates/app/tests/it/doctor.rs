@@ -1,10 +1,16 @@
 //! `f5tts doctor`.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use crate::{Outcome, Sandbox};
+use crate::{Outcome, Sandbox, repository};
 
 /// A bucket on a port where nobody listens.
 const NO_BUCKET: [(&str, &str); 5] = [
@@ -116,4 +122,84 @@ fn settings_models_and_voices_that_cannot_be_used_are_told() {
     let diagnosis = run(&sandbox, &["doctor", "--json"], &environment[2..]).json(1);
     let voice = check(&diagnosis, "default voice");
     assert_eq!(voice["advice"], "set F5TTS_DEFAULT_VOICE to one of `f5tts voices list`");
+}
+
+/// A server that answers every request in the same way, as long as the test runs.
+fn answering(status: &'static str, code: &str, headers: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            read_request(&connection);
+            connection.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+/// Reads all that was sent, so that closing the connection loses no answer.
+fn read_request(connection: &TcpStream) {
+    let mut reader = BufReader::new(connection);
+    let mut body_bytes = 0;
+    for line in reader.by_ref().lines().map(Result::unwrap) {
+        if line.is_empty() {
+            break;
+        }
+        if let Some(length) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+            body_bytes = length.parse().unwrap();
+        }
+    }
+    io::copy(&mut reader.take(body_bytes), &mut io::sink()).unwrap();
+}
+
+/// What docs/operations.md says about a bucket, in the rows of its last table.
+fn documented() -> Vec<(String, String, String)> {
+    let page = fs::read_to_string(repository().join("docs/operations.md")).unwrap();
+    let rows = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| What is wrong with the bucket |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
+        let [wrong, says, advice] = [0, 1, 2].map(|index| cells[index].trim().replace('`', ""));
+        (wrong, says, advice)
+    });
+    cells.collect()
+}
+
+#[test]
+fn failures_of_a_bucket_are_told_apart_as_documented() {
+    let servers = [
+        ("a wrong key", answering("403 Forbidden", "InvalidAccessKeyId", "")),
+        ("there is no such bucket", answering("404 Not Found", "NoSuchBucket", "")),
+        (
+            "the bucket is in another region",
+            answering(
+                "301 Moved Permanently",
+                "PermanentRedirect",
+                "x-amz-bucket-region: eu-west-1\r\n",
+            ),
+        ),
+        ("nobody answers at the endpoint", "http://127.0.0.1:9".to_owned()),
+        ("a permission is missing", answering("403 Forbidden", "AccessDenied", "")),
+    ];
+    let documented = documented();
+    assert_eq!(documented.len(), servers.len());
+    for ((wrong, says, advice), (case, endpoint)) in documented.iter().zip(servers) {
+        assert_eq!(wrong, case);
+        let mut environment = NO_BUCKET;
+        environment[3].1 = &endpoint;
+        let diagnosis = run(&Sandbox::new(), &["doctor", "--json"], &environment).json(1);
+        let store = check(&diagnosis, "store");
+        let value = store["value"].as_str().unwrap().replace('`', "");
+        assert!(value.contains(says.as_str()), "{case}: {value}");
+        assert_eq!(store["advice"], advice.as_str(), "{case}");
+    }
 }
