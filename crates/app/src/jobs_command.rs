@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &JobsArguments) -> Result<(), Failure> {
                 Some(retention) => {
                     let swept = jobs::sweep(&log, &*storage, retention).await?;
                     answer(json, &swept, || {
-                        format!("removed {} jobs and {} other objects\n", swept.jobs, swept.others)
+                        format!("removed {} jobs and {} idempotency keys\n", swept.jobs, swept.keys)
                     })
                 }
                 None => Err(Failure::bad_input(

@@ -17,7 +17,7 @@ pub(super) async fn sweep_when_idle(service: &Service, retention: Option<Duratio
         wait_until_idle(service).await;
         match sweep(service.log(), &**service.storage(), retention).await {
             Ok(swept) => {
-                tracing::info!(jobs = swept.jobs, others = swept.others, "old jobs removed")
+                tracing::info!(jobs = swept.jobs, keys = swept.keys, "old jobs removed")
             }
             Err(failure) => tracing::info!(%failure, "old jobs are not removed by this worker"),
         }

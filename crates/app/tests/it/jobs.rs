@@ -102,7 +102,7 @@ fn jobs_are_listed_shown_and_removed() {
         .run(&["jobs", "gc", "--job-retention-days", "0"])
         .error(2);
     assert_snapshot!(message, @"error: JOB_RETENTION_DAYS is 0, so jobs are kept for ever: give `--job-retention-days`");
-    let nothing = json!({"jobs": 0, "others": 0});
+    let nothing = json!({"jobs": 0, "keys": 0});
     assert_eq!(sandbox.run(&["jobs", "gc", "--json"]).json(0), nothing);
     age(&sandbox, 31);
     assert_eq!(sandbox.run(&["jobs", "gc"]).ok(), "removed 2 jobs and 0 other objects\n");

@@ -9,8 +9,7 @@ use super::{log::JobLog, record::State};
 use crate::{
     failure::Failure,
     storage::{
-        AudioExtension, IdempotencyHash, JobId, ObjectKey, ObjectMeta, Prefix, Storage,
-        TimingExtension, WriterId,
+        AudioExtension, IdempotencyHash, JobId, ObjectKey, Prefix, Storage, TimingExtension,
     },
 };
 
@@ -34,8 +33,8 @@ pub struct JobSummary {
 pub struct Swept {
     /// Jobs with all that they made.
     pub jobs: usize,
-    /// Files and keys without a job.
-    pub others: usize,
+    /// Idempotency keys.
+    pub keys: usize,
 }
 
 /// All jobs of a store, the oldest first. Needs the permission to list.
@@ -90,8 +89,9 @@ async fn known(storage: &dyn Storage) -> Result<BTreeMap<JobId, Times>, Failure>
     Ok(jobs)
 }
 
-/// Removes whatever has not been touched for longer than `retention`: jobs with their files, files without a job
-/// and idempotency keys. Needs the permission to list.
+/// Removes jobs that have not been touched for longer than `retention`, with their files, and old idempotency keys.
+///
+/// Files without a job stay: they are those of the original. Needs the permission to list.
 pub async fn sweep(
     log: &JobLog,
     storage: &dyn Storage,
@@ -104,37 +104,18 @@ pub async fn sweep(
             swept.jobs += 1;
         }
     }
-    for prefix in [
-        Prefix::Outputs,
-        Prefix::Timings,
-        Prefix::Idempotency,
-        Prefix::Probes,
-    ] {
-        for entry in storage.list(&prefix).await? {
-            let key = key_of(&prefix, &entry.name);
-            if let Some(key) = key.filter(|_| is_old(&entry.meta, retention)) {
-                storage.delete(&key).await?;
-                swept.others += 1;
-            }
+    for entry in storage.list(&Prefix::Idempotency).await? {
+        // Names that are none of ours are left alone.
+        let hash = entry
+            .name
+            .strip_suffix(".json")
+            .and_then(IdempotencyHash::parse);
+        if let Some(hash) = hash.filter(|_| entry.meta.age() > retention) {
+            storage.delete(&ObjectKey::Idempotency(hash)).await?;
+            swept.keys += 1;
         }
     }
     Ok(swept)
-}
-
-fn is_old(meta: &ObjectMeta, retention: Duration) -> bool {
-    meta.age() > retention
-}
-
-/// Names that are none of ours are left alone.
-fn key_of(prefix: &Prefix, name: &str) -> Option<ObjectKey> {
-    match prefix {
-        Prefix::Idempotency => {
-            IdempotencyHash::parse(name.strip_suffix(".json")?).map(ObjectKey::Idempotency)
-        }
-        Prefix::Probes => WriterId::try_from(name).ok().map(ObjectKey::Probe),
-        Prefix::Outputs | Prefix::Timings => ObjectKey::of_link(&format!("{prefix}{name}")),
-        Prefix::Voices | Prefix::Jobs | Prefix::JobRecords(_) | Prefix::Model(_) => None,
-    }
 }
 
 /// Removes a job with all that it made; tells whether there was anything. The records go last, so that what is cut

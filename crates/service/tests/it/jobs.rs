@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use f5tts_service::{
     Context, ErrorCode, Lifetime,
     jobs::{self, Appended, Entry, Event, Exclusion, JobLog, LeaseTimes, Order, State},
+    jobs::{Swept, sweep},
     storage::{CreateOnly, MemoryStorage, ObjectKey, Prefix, Storage},
     synthesis::ProgressCell,
 };
+use jiff::SignedDuration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -419,4 +421,37 @@ async fn without_exclusive_creation_a_lease_is_renewed() {
         assert_eq!(history.last().event, event);
     }
     assert_eq!(storage.list(&Prefix::Jobs).await.unwrap().len(), 65);
+}
+
+#[tokio::test]
+async fn old_jobs_go_and_what_is_not_ours_stays() {
+    let memory = Arc::new(MemoryStorage::new());
+    let storage: Arc<dyn Storage> = Arc::clone(&memory) as _;
+    let service = service(&storage, &Tone::new(Duration::ZERO));
+    let input = json!({"text": "Hello.", "timing_format": "srt", "idempotency_key": "k"});
+    ask(&service, "old", input).await.unwrap();
+    for kept in ["output/original.wav", "voices/anna.wav", "models/a--b/c"] {
+        memory.plant(kept, "x");
+    }
+    memory.set_clock_offset(SignedDuration::from_hours(24 * 40));
+    ask(&service, "new", json!({"text": "Hello.", "return_word_timings": false}))
+        .await
+        .unwrap();
+    let month = Duration::from_secs(30 * 86_400);
+    let swept = sweep(service.log(), &*storage, month).await.unwrap();
+    assert_eq!(swept, Swept { jobs: 1, keys: 1 });
+    let left = memory.keys();
+    let left: Vec<_> = left
+        .iter()
+        .filter(|key| !key.starts_with("jobs/new/"))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "models/a--b/c",
+            "output/new.wav",
+            "output/original.wav",
+            "voices/anna.wav"
+        ]
+    );
 }
