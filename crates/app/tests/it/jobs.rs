@@ -105,7 +105,7 @@ fn jobs_are_listed_shown_and_removed() {
     let nothing = json!({"jobs": 0, "keys": 0});
     assert_eq!(sandbox.run(&["jobs", "gc", "--json"]).json(0), nothing);
     age(&sandbox, 31);
-    assert_eq!(sandbox.run(&["jobs", "gc"]).ok(), "removed 2 jobs and 0 other objects\n");
+    assert_eq!(sandbox.run(&["jobs", "gc"]).ok(), "removed 2 jobs and 0 idempotency keys\n");
     assert_eq!(sandbox.run(&["jobs", "list", "--json"]).json(0), json!([]));
     assert_eq!(
         fs::read_dir(sandbox.path(".local/share/f5tts/output"))
