@@ -115,7 +115,7 @@ impl SpeechRequest {
         Ok(Self {
             text,
             script,
-            voice: read_voice(fields)?,
+            voice: read_voice(fields, warnings)?,
             model: fields.text("model")?.map(str::to_owned),
             options: read_options(fields)?,
             nfe: read_nfe(fields)?,
@@ -153,7 +153,7 @@ fn read_text(
     Ok((text.to_owned(), script))
 }
 
-fn read_voice(fields: &Fields<'_>) -> Result<VoiceChoice, FieldError> {
+fn read_voice(fields: &Fields<'_>, warnings: &mut Vec<String>) -> Result<VoiceChoice, FieldError> {
     let transcript = fields.text_by_any_name(&["ref_text", "reference_text"])?;
     if let Some(text) = transcript
         && text.chars().count() > MAX_TRANSCRIPT_CHARACTERS
@@ -161,19 +161,19 @@ fn read_voice(fields: &Fields<'_>) -> Result<VoiceChoice, FieldError> {
         let allowed = format!("a text of at most {MAX_TRANSCRIPT_CHARACTERS} characters");
         return Err(FieldError::not_allowed("ref_text", &Value::from(text), allowed));
     }
-    let Some(voice) = fields
-        .text("local_voice")?
-        .filter(|voice| !voice.is_empty())
-    else {
-        return Ok(VoiceChoice::Default);
-    };
+    let transcript = transcript.filter(|text| !text.trim().is_empty());
+    let voice = fields.text("local_voice")?.unwrap_or_default();
     if voice.starts_with("http://") || voice.starts_with("https://") {
         return Ok(VoiceChoice::Url {
             url: checked_url("local_voice", voice)?,
-            transcript: transcript
-                .filter(|text| !text.trim().is_empty())
-                .map(str::to_owned),
+            transcript: transcript.map(str::to_owned),
         });
+    }
+    if transcript.is_some() {
+        warnings.push("`ref_text` was ignored: it belongs to a recording given by URL".to_owned());
+    }
+    if voice.is_empty() {
+        return Ok(VoiceChoice::Default);
     }
     named_voice("local_voice", voice).map(VoiceChoice::Named)
 }

@@ -55,6 +55,15 @@ fn a_voice_is_a_name_or_a_url() {
 }
 
 #[test]
+fn a_transcript_without_a_recording_is_told() {
+    let parsed = parse(&json!({"text": "a", "local_voice": "anna", "ref_text": "Hi."})).unwrap();
+    assert_eq!(
+        parsed.warnings,
+        ["`ref_text` was ignored: it belongs to a recording given by URL"]
+    );
+}
+
+#[test]
 fn unknown_fields_are_told() {
     let parsed = parse(&json!({"text": "a", "timing_method": "whisper"})).unwrap();
     assert_eq!(parsed.warnings, ["the field \"timing_method\" is not known and was ignored"]);

@@ -31,6 +31,7 @@ impl Voices {
             }
             None => None,
         };
+        let transcript = transcript.filter(|text| !text.is_empty());
         let name = request.name.stored();
         let report =
             check_on_its_own_thread(name.as_str(), recording.clone(), transcript.clone()).await?;

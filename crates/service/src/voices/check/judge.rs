@@ -251,7 +251,7 @@ pub(super) fn advice(report: &mut VoiceReport, measured: &Measurements) {
     if report.transcript == Transcript::Missing {
         report.advice.push(finding(
             "transcript_missing",
-            "no transcript was given: it is written by a recogniser at the first use, if there is one; give what is said, word for word".to_owned(),
+            "no transcript was given, and without one the voice cannot speak: upload it again with `ref_text`, what is said in it, word for word".to_owned(),
         ));
     }
     let hz = measured.bandwidth_hz.unwrap_or(NOT_FULL_HZ);
