@@ -143,9 +143,9 @@ pub(crate) async fn service(
     let voices = voices(settings, Arc::clone(&storage))?;
     let options = ServiceOptions {
         parse: ParseOptions {
+            max_characters: settings.jobs.max_characters as usize,
             max_upload_bytes: megabytes(settings.jobs.max_upload_mb),
             return_audio,
-            ..ParseOptions::default()
         },
         processing_timeout: Duration::from_secs(settings.jobs.processing_timeout),
         lease: LeaseTimes::lasting(Duration::from_secs(settings.jobs.lease_seconds)),

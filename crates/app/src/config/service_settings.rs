@@ -165,13 +165,24 @@ pub(crate) struct JobSettings {
     )]
     pub(crate) max_waiting_jobs: u16,
 
+    /// The longest text that is accepted
+    #[arg(
+        long,
+        env = "F5TTS_MAX_CHARACTERS",
+        value_name = "COUNT",
+        default_value = "20000",
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000),
+        hide_short_help = true
+    )]
+    pub(crate) max_characters: u32,
+
     /// The largest recording that can be uploaded, in MB
     #[arg(
         long,
         env = "F5TTS_MAX_UPLOAD_MB",
         value_name = "MB",
         default_value = "50",
-        value_parser = clap::value_parser!(u16).range(1..=1024),
+        value_parser = clap::value_parser!(u16).range(1..=64),
         hide_short_help = true
     )]
     pub(crate) max_upload_mb: u16,
