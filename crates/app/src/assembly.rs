@@ -143,7 +143,7 @@ pub(crate) async fn service(
     let voices = voices(settings, Arc::clone(&storage))?;
     let options = ServiceOptions {
         parse: ParseOptions {
-            max_characters: settings.jobs.max_characters as usize,
+            max_characters: settings.jobs.limit.max_characters as usize,
             max_upload_bytes: megabytes(settings.jobs.max_upload_mb),
             return_audio,
         },

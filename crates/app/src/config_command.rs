@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{cli::ConfigArguments, config, failure::Failure, jobs_command::answer, table::table};
+use crate::{cli::ConfigArguments, config, failure::Failure, output::answer, table::table};
 
 /// Does what was asked for.
 pub(crate) fn run(arguments: &ConfigArguments, file: Option<PathBuf>) -> Result<(), Failure> {

@@ -16,8 +16,8 @@ use crate::{
     cli::{DoctorArguments, ServiceArguments},
     config::{self, Origin},
     failure::Failure,
-    jobs_command::answer,
     models::{self, FileCheck, FileState},
+    output::answer,
     table::table,
     wiring,
 };

@@ -8,14 +8,13 @@ use f5tts_service::{
     jobs::{self, JobLog, JobSummary},
     storage::{JobId, Storage},
 };
-use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     assembly,
     cli::{JobsAction, JobsArguments},
     failure::{Failure, OrBadInput},
-    output::print,
+    output::{answer, print},
     table::{seconds, table},
 };
 
@@ -105,18 +104,4 @@ async fn cancel(log: &JobLog, job: &JobId, json: bool) -> Result<(), Failure> {
     let code = ErrorCode::Cancelled;
     let value = json!({ "job_id": job.as_str(), "status": "ERROR", "error_code": code });
     answer(json, &value, || format!("job {job} is cancelled\n"))
-}
-
-/// JSON for programs, else a text for people.
-pub(crate) fn answer<T: Serialize>(
-    json: bool,
-    value: &T,
-    for_people: impl FnOnce() -> String,
-) -> Result<(), Failure> {
-    let text = if json {
-        serde_json::to_string_pretty(value).context("could not write JSON")? + "\n"
-    } else {
-        for_people()
-    };
-    Ok(print(&text)?)
 }

@@ -1,8 +1,5 @@
 //! `f5tts models`: the models on this machine and on the hub.
 
-use anyhow::Context;
-use serde::Serialize;
-
 use crate::{
     cli::{ModelsAction, ModelsArguments, NamedModelArguments},
     failure::{Failure, say},
@@ -11,7 +8,8 @@ use crate::{
         self, FetchedFile, FileCheck, FileState, ListedModel, ModelPaths, ModelsError,
         TerminalProgress,
     },
-    output::print,
+    output::answer,
+    table::table,
 };
 
 /// Does what was asked for.
@@ -19,7 +17,7 @@ pub(crate) fn run(arguments: &ModelsArguments) -> Result<(), Failure> {
     match &arguments.action {
         ModelsAction::List(arguments) => {
             let models = models::list(&arguments.hub.for_models());
-            answer(arguments.json, &models, |models| list_table(models))
+            answer(arguments.json, &models, || list_table(&models))
         }
         ModelsAction::Get(arguments) => on_hub(arguments).and_then(get),
         ModelsAction::Path(arguments) => on_hub(arguments).and_then(path),
@@ -45,17 +43,18 @@ fn get(arguments: &NamedModelArguments) -> Result<(), Failure> {
         say(stopped);
         return Err(Failure::Interrupted);
     }
-    answer(arguments.json, &fetched?, |fetched| fetched_lines(fetched))
+    let fetched = fetched?;
+    answer(arguments.json, &fetched, || fetched_lines(&fetched))
 }
 
 fn path(arguments: &NamedModelArguments) -> Result<(), Failure> {
     let paths = models::path(&arguments.name, &arguments.hub.for_models())?;
-    answer(arguments.json, &paths, path_lines)
+    answer(arguments.json, &paths, || path_lines(&paths))
 }
 
 fn verify(arguments: &NamedModelArguments) -> Result<(), Failure> {
     let checks = models::verify(&arguments.name, &arguments.hub.for_models())?;
-    answer(arguments.json, &checks, |checks| check_table(checks))?;
+    answer(arguments.json, &checks, || check_table(&checks))?;
     let is_bad =
         |check: &&FileCheck| matches!(check.state, FileState::Damaged | FileState::Missing);
     match checks.iter().filter(is_bad).count() {
@@ -66,19 +65,6 @@ fn verify(arguments: &NamedModelArguments) -> Result<(), Failure> {
             arguments.name
         ))),
     }
-}
-
-fn answer<T: Serialize>(
-    json: bool,
-    value: &T,
-    for_people: impl Fn(&T) -> String,
-) -> Result<(), Failure> {
-    let text = if json {
-        serde_json::to_string_pretty(value).context("could not write JSON")? + "\n"
-    } else {
-        for_people(value)
-    };
-    Ok(print(&text)?)
 }
 
 fn list_table(models: &[ListedModel]) -> String {
@@ -134,25 +120,6 @@ fn lines(items: impl Iterator<Item = impl std::fmt::Display>) -> String {
     items.map(|item| format!("{item}\n")).collect()
 }
 
-/// Columns that are as wide as their widest cell.
-fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..COLUMNS).map(width).collect();
-    lines(rows.iter().map(|row| {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:<width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    }))
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "files are smaller than 2^53 bytes"
@@ -168,14 +135,6 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_aligned() {
-        let rows = vec![["a", "bb", ""], ["aaa", "b", "c"]]
-            .into_iter()
-            .map(|row| row.map(str::to_owned));
-        assert_eq!(table(&rows.collect::<Vec<_>>()), "a    bb\naaa  b   c\n");
-    }
 
     #[test]
     fn sizes_are_readable() {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, ensure};
+use serde::Serialize;
 use tempfile::{Builder, NamedTempFile};
 
 use crate::failure::{Failure, OrBadInput};
@@ -87,6 +88,20 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.context("could not write to standard output"),
     }
+}
+
+/// JSON for programs, else a text for people.
+pub(crate) fn answer<T: Serialize>(
+    json: bool,
+    value: &T,
+    for_people: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    let text = if json {
+        serde_json::to_string_pretty(value).context("could not write JSON")? + "\n"
+    } else {
+        for_people()
+    };
+    Ok(print(&text)?)
 }
 
 fn write_to_standard_output(bytes: &[u8]) -> anyhow::Result<()> {

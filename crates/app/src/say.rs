@@ -267,7 +267,7 @@ struct OtherTimes {
 }
 
 fn read_script(arguments: &SayArguments) -> Result<(String, Script), Failure> {
-    let max_characters = arguments.speech.max_characters;
+    let max_characters = arguments.speech.limit.max_characters;
     let source = TextSource::new(arguments.text.as_deref(), arguments.file.as_deref());
     let text = source.read(max_characters)?;
     let tags = if arguments.voice.multi_voice {

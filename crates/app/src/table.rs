@@ -1,16 +1,16 @@
 //! Tables for people.
 
 /// Columns of equal width, the last one ragged; the first row is the head.
-pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+pub(crate) fn table(rows: &[impl AsRef<[String]>]) -> String {
+    let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
+        let cells = rows.iter().filter_map(|row| row.as_ref().get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<_> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells = row.iter().zip(&widths);
+        let cells = row.as_ref().iter().zip(&widths);
         let line: Vec<_> = cells
             .map(|(cell, &width)| format!("{cell:width$}"))
             .collect();
@@ -36,6 +36,14 @@ mod tests {
     fn times_are_whole_seconds() {
         assert_eq!(seconds("2026-11-22T23:40:54.849362482Z"), "2026-11-22T23:40:54Z");
         assert_eq!(seconds("2026-11-22T23:40:54Z"), "2026-11-22T23:40:54Z");
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = vec![["a", "bb", ""], ["aaa", "b", "c"]]
+            .into_iter()
+            .map(|row| row.map(str::to_owned));
+        assert_eq!(table(&rows.collect::<Vec<_>>()), "a    bb\naaa  b   c\n");
     }
 
     #[test]

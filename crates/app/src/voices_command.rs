@@ -16,7 +16,7 @@ use crate::{
     assembly,
     cli::{VoicesAction, VoicesAddArguments, VoicesArguments},
     failure::{Failure, OrBadInput},
-    jobs_command::answer,
+    output::answer,
     table::{seconds, table},
     voices,
 };

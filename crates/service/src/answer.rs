@@ -161,7 +161,8 @@ fn metrics(spoken: &Spoken<'_>, rendered: &Rendered) -> Value {
     })
 }
 
-fn object(value: Value) -> Map<String, Value> {
+/// The fields of an object; none of anything else.
+pub(crate) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {

@@ -66,7 +66,7 @@ impl Service {
         context: &Context,
     ) -> Result<Value, Failure> {
         self.check_model(request.model.as_deref())?;
-        let input = object(job.input);
+        let input = answer::object(job.input);
         let own_id = match job.id {
             Some(id) => id,
             None => fresh_job_id()?,
@@ -155,14 +155,10 @@ impl Service {
 
     async fn result(&self, job: &JobId) -> Result<Value, Failure> {
         let history = self.history(job).await?;
-        match &history.last().event {
-            Event::Completed(_) => self.announce(&history).await,
-            Event::Error { error, error_code } => Err(Failure::new(*error_code, error.clone())),
-            Event::Queued(_) | Event::Processing { .. } => {
-                let message = format!("Job is not complete. Status: {}", history.state().name());
-                Err(Failure::new(ErrorCode::JobNotComplete, message))
-            }
+        if let Event::Error { error, error_code } = &history.last().event {
+            return Err(Failure::new(*error_code, error.clone()));
         }
+        self.announce(&history).await
     }
 
     async fn history(&self, job: &JobId) -> Result<History, Failure> {
@@ -307,13 +303,4 @@ fn no_output(job: &JobId) -> Failure {
 fn fresh_job_id() -> Result<JobId, Failure> {
     let id = random_id().map_err(|error| Failure::because(ErrorCode::Internal, &error))?;
     Ok(JobId::try_from(id.as_str()).expect("hexadecimal digits are an identifier"))
-}
-
-fn object(input: Value) -> Map<String, Value> {
-    match input {
-        Value::Object(map) => map,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
-    }
 }

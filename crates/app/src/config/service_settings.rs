@@ -9,7 +9,7 @@ use f5tts_service::{
 };
 use url::Url;
 
-use super::values;
+use super::{settings::TextLimit, values};
 
 /// Where voices, jobs and outputs are kept: a bucket, or a directory where none is named.
 #[derive(Args, Clone, Debug)]
@@ -165,16 +165,8 @@ pub(crate) struct JobSettings {
     )]
     pub(crate) max_waiting_jobs: u16,
 
-    /// The longest text that is accepted
-    #[arg(
-        long,
-        env = "F5TTS_MAX_CHARACTERS",
-        value_name = "COUNT",
-        default_value = "20000",
-        value_parser = clap::value_parser!(u32).range(1..=10_000_000),
-        hide_short_help = true
-    )]
-    pub(crate) max_characters: u32,
+    #[command(flatten)]
+    pub(crate) limit: TextLimit,
 
     /// The largest recording that can be uploaded, in MB
     #[arg(

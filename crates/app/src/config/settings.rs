@@ -273,6 +273,13 @@ pub(crate) struct SpeechSettings {
     #[arg(long, env = "F5TTS_REMOVE_SILENCE", value_parser = BoolishValueParser::new())]
     pub(crate) remove_silence: bool,
 
+    #[command(flatten)]
+    pub(crate) limit: TextLimit,
+}
+
+/// How much text is spoken.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct TextLimit {
     /// The longest text that is accepted
     #[arg(
         long,

@@ -6,11 +6,12 @@ use f5tts_service::{
     mirror::{Mirror, MirrorError, MirrorEvent, MirrorOptions, Mirrored, WantedFile},
     storage::{FilePath, Repository, Storage},
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::{
     cache::{BUCKET, Caches},
     catalogue::{KnownModel, OFFICIAL},
+    progress::download_bar,
     settings::HubSettings,
 };
 
@@ -91,12 +92,7 @@ impl Bar {
         match event {
             MirrorEvent::Waiting => tracing::info!("another process fetches the same model"),
             MirrorEvent::Started { path, bytes, arrived } => {
-                let template = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-                let style = ProgressStyle::with_template(template).expect("the template is valid");
-                *bar = ProgressBar::new(bytes)
-                    .with_style(style)
-                    .with_message(path.as_str().to_owned())
-                    .with_position(arrived);
+                *bar = download_bar(path.as_str(), bytes).with_position(arrived);
             }
             MirrorEvent::Advanced(bytes) => bar.inc(bytes),
             MirrorEvent::Finished(_) => bar.finish(),

@@ -45,6 +45,15 @@ impl fmt::Debug for TerminalProgress {
     }
 }
 
+/// A bar for a file of so many bytes.
+pub(super) fn download_bar(name: &str, bytes: u64) -> ProgressBar {
+    let template = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let style = ProgressStyle::with_template(template).expect("the template is valid");
+    ProgressBar::new(bytes)
+        .with_style(style)
+        .with_message(name.to_owned())
+}
+
 impl DownloadObserver for TerminalProgress {
     fn model(&mut self, model: &KnownModel) {
         let KnownModel { name, licence, terms, repository, .. } = model;
@@ -54,11 +63,7 @@ impl DownloadObserver for TerminalProgress {
     }
 
     fn start(&mut self, file: &KnownFile, bytes: u64) {
-        let template = "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        let style = ProgressStyle::with_template(template).expect("the template is valid");
-        self.bar = ProgressBar::new(bytes)
-            .with_style(style)
-            .with_message(file.name());
+        self.bar = download_bar(file.name(), bytes);
     }
 
     fn advance(&mut self, bytes: u64) {

@@ -18,6 +18,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::fake::{Tone, ask, options, service, voice};
+use crate::jobs::begun;
 
 /// A service on a store that is asked again, as buckets are.
 fn patient(memory: &Arc<MemoryStorage>, tone: &Arc<Tone>) -> Arc<Service> {
@@ -38,9 +39,7 @@ async fn a_store_that_is_away_for_half_a_minute_costs_half_a_minute() {
         let service = Arc::clone(&service);
         async move { ask(&service, "a", json!({"text": "Hello."})).await }
     });
-    while tone.seeds.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    begun(&tone).await;
     memory.go_away(Duration::from_secs(30));
     // The lease of the tests is shorter than that: the job is given up, and runs again.
     let answer = match working.await.unwrap() {
@@ -126,9 +125,7 @@ async fn a_wrong_clock_neither_steals_a_job_nor_keeps_it() {
             let (service, input) = (service(&storage, &slow), input.clone());
             async move { ask(&service, "a", input).await }
         });
-        while slow.seeds.lock().unwrap().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        begun(&slow).await;
         let quick = Tone::new(Duration::ZERO);
         ask(&service(&storage, &quick), "a", input.clone())
             .await
@@ -141,9 +138,7 @@ async fn a_wrong_clock_neither_steals_a_job_nor_keeps_it() {
             let (service, input) = (service(&storage, &dying), input.clone());
             async move { ask(&service, "b", input).await }
         });
-        while dying.seeds.lock().unwrap().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        begun(&dying).await;
         task.abort();
         ask(&service(&storage, &quick), "b", input).await.unwrap();
         assert_eq!(quick.done(), 1, "{hours} h");

@@ -93,6 +93,13 @@ async fn a_job_that_ended_in_an_error_runs_again() {
     assert_eq!((&answer["status"], &answer["voice"]), (&json!("COMPLETED"), &json!("anna.wav")));
 }
 
+/// Waits until a task was begun.
+pub(crate) async fn begun(tone: &Tone) {
+    while tone.seeds.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 pub(crate) async fn store_voice(storage: &Arc<dyn Storage>, name: &str) {
     let voice = crate::fake::voice();
     let name = f5tts_service::storage::VoiceName::try_from(name).unwrap();
@@ -117,9 +124,7 @@ async fn whoever_died_is_replaced_after_the_lease_and_the_seed_stays() {
         let input = input.clone();
         async move { ask(&dying, "a", input).await }
     });
-    while slow.seeds.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    begun(&slow).await;
     task.abort();
     let begun = std::time::Instant::now();
     let answer = ask(&died, "a", input).await.unwrap();
@@ -151,9 +156,7 @@ async fn cancelling_stops_a_job_in_another_process() {
         let service = service(&storage, &tone);
         async move { ask(&service, "a", json!({"text": "Hello."})).await }
     });
-    while tone.seeds.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    begun(&tone).await;
     let elsewhere = service(&storage, &tone);
     let cancel = json!({"endpoint": "cancel", "job_id": "a"});
     let answer = ask(&elsewhere, "c", cancel.clone()).await.unwrap();
@@ -342,9 +345,7 @@ async fn whoever_waits_for_a_job_may_leave() {
         let (service, input) = (service(&storage, &tone), input.clone());
         async move { ask(&service, "a", input).await }
     });
-    while tone.seeds.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    begun(&tone).await;
     let waiting = Context::default();
     waiting.cancel.cancel();
     let failure = service(&storage, &tone)
@@ -363,9 +364,7 @@ async fn a_job_that_is_removed_while_it_runs_leaves_nothing() {
         let service = service(&storage, &tone);
         async move { ask(&service, "a", json!({"text": "Hello."})).await }
     });
-    while tone.seeds.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    begun(&tone).await;
     let elsewhere = service(&storage, &tone);
     ask(&elsewhere, "d", json!({"endpoint": "delete_job", "job_id": "a"}))
         .await

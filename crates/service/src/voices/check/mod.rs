@@ -22,6 +22,8 @@ use sha2::{Digest, Sha256};
 
 pub use report::{Finding, Measurements, Transcript, VoiceReport};
 
+use crate::storage::hexadecimal;
+
 impl VoiceReport {
     /// Checks the bytes of an audio file and, if given, what is said in it.
     ///
@@ -75,7 +77,5 @@ fn engine_warnings(
 
 /// The version of a voice with this recording: its content hash.
 fn version(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", hexadecimal(&Sha256::digest(bytes)))
 }
