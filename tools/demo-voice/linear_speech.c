@@ -1,11 +1,14 @@
 /* Speech whose time is linear in the letters of its text.
  *
- *     linear_speech VOICE SLOWEST FASTEST SEED < list        VOICE: slt, rms or awb
+ *     linear_speech VOICE RATE FASTEST SLOWEST SEED < list        VOICE: slt, rms or awb
  *
  * Every line of the list is "OUT.wav<TAB>TEXT". flite speaks the text so that every character takes as many mel frames
  * (256 samples at 24 kHz) as the model's upsampling of the text gives it: with N frames for n characters each gets N / n,
  * and each of the last N % n one more. Half of the utterances have exactly 6 frames a character, the others a random
- * number between the two given ones.
+ * number between FASTEST and SLOWEST; all have that number if the two are equal.
+ *
+ * RATE makes another voice: the samples are written to be played RATE times as fast, which moves pitch and formants; the
+ * frames above are those of the result.
  *
  * A word fills the time of its letters and of the blank after it, by flite's local_duration_stretch on tokens, in two
  * passes. Pauses are cut or padded to the time of their characters. Utterances that flite divides into other words than
@@ -24,6 +27,8 @@ cst_voice *register_cmu_us_awb(const char *directory);
 #define MAX_TOKENS 60
 #define MAX_LINE 4096
 #define FRAME_S (256 / 24000.0)
+#define LEAST_RATE 0.5
+#define MOST_RATE 2
 #define USUAL_PACE 6.0
 /* A shorter pause belongs to the word before it. */
 #define LEAST_PAUSE_S 0.02
@@ -38,6 +43,9 @@ typedef struct {
     int frames, characters, frames_each, longer;
 } Pace;
 
+/* A mel frame in the time of flite's own samples. */
+static double frame_s = FRAME_S;
+
 static Pace pace_of(int characters, double frames_each) {
     Pace pace = {(int)(frames_each * characters + 0.5), characters, 0, 0};
     pace.frames_each = pace.frames / characters;
@@ -50,7 +58,7 @@ static double span_s(const Pace *pace, int first, int end) {
     double frames = 0;
     for (int i = first; i < end && i < pace->characters; i++)
         frames += pace->frames_each + (i >= pace->characters - pace->longer);
-    return frames * FRAME_S;
+    return frames * frame_s;
 }
 
 /* Finds the words of a text between its blanks; returns how many there are. */
@@ -177,24 +185,27 @@ int main(int argc, char **argv) {
     Token tokens[MAX_TOKENS];
     int count;
     flite_init();
-    cst_voice *voice = argc == 5 ? voice_named(argv[1]) : 0;
-    if (!voice) {
-        fprintf(stderr, "usage: linear_speech slt|rms|awb SLOWEST FASTEST SEED < list\n");
+    cst_voice *voice = argc == 6 ? voice_named(argv[1]) : 0;
+    double rate = voice ? atof(argv[2]) : 0;
+    if (rate < LEAST_RATE || rate > MOST_RATE) {
+        fprintf(stderr, "usage: linear_speech slt|rms|awb RATE FASTEST SLOWEST SEED < list\n");
         return 2;
     }
-    double low = atof(argv[2]), high = atof(argv[3]);
-    srand(atoi(argv[4]));
+    frame_s = FRAME_S * rate;
+    double low = atof(argv[3]), high = atof(argv[4]);
+    srand(atoi(argv[5]));
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
         char *text = strchr(line, '\t');
         if (!text) continue;
         *text++ = 0;
         if (!*text) continue;
-        double frames_each = rand() % 2 ? USUAL_PACE : low + (high - low) * (rand() / (double)RAND_MAX);
+        double frames_each = low < high && rand() % 2 ? USUAL_PACE : low + (high - low) * (rand() / (double)RAND_MAX);
         Pace pace = pace_of(strlen(text), frames_each);
         cst_utterance *utterance = speak(text, voice, &pace, tokens, &count);
         if (!utterance) continue;
         cst_wave *wave = with_linear_pauses(utt_wave(utterance), &pace, tokens, count);
+        wave->sample_rate = (int)(wave->sample_rate * rate + 0.5);
         cst_wave_save_riff(wave, line);
         printf("%s\t%d\t%d\t%d\n", line, wave->num_samples, pace.frames, pace.characters);
         fflush(stdout);

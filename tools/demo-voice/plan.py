@@ -1,4 +1,4 @@
-"""Chooses what the voices say, from Debian's `fortunes` and `wamerican`: writes WORK/list_VOICE.txt for linear_speech.
+"""Chooses what the voices say, from Debian's `wordnet-base` and `fortunes`: writes WORK/list_VOICE.txt for linear_speech.
 
     plan.py WORK
 
@@ -15,7 +15,8 @@ HELD_OUT = (HERE.parent / "wer" / "sentences.txt", HERE / "selection_sentences.t
 FORTUNES = Path("/usr/share/games/fortunes")
 # Files whose entries are drawings, code or jokes about one distribution.
 LEFT_OUT = ("ascii-art", "off", "perl", "knghtbrd", "debian", "linux")
-DICTIONARY = Path("/usr/share/dict/words")
+# The glosses of WordNet hold phrases and sentences that show how a word is used, in quotes.
+WORDNET = Path("/usr/share/wordnet")
 # fmt: off
 NUMBERS = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
@@ -26,13 +27,15 @@ NUMBERS = [
 SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,.'!?;-]*")
 # Marks that flite reads otherwise than a reader would.
 AWKWARD = re.compile(r"[!?.,;]['\"]|(^| )['-]|['-]( |$)| [.,!?;]|[.,!?;]{2}|--")
-WORD_SENTENCES = 4000
-NUMBER_SHARE = 0.15
-ITEMS = 9000
-PAIR_SHARE = 0.3
+QUOTATIONS, EXAMPLES, WORD_ROWS = 5000, 13000, 4000
+NUMBER_SHARE = 0.08
+ITEMS = 12000
+PAIR_SHARE = 0.7
+# The official pipeline puts two blanks between the transcript of a reference and the text.
+WIDE_GAP_SHARE = 0.6
 MAX_CHARACTERS = 90
-MAX_PAIR_CHARACTERS = 96
-SHARES = {"rms": 0.68, "slt": 0.32}
+MAX_PAIR_CHARACTERS = 112
+SHARES = {"rms": 0.62, "slt": 0.38}
 
 
 def quotations() -> list[str]:
@@ -56,14 +59,26 @@ def sentence(text: str) -> str | None:
     return text if text[-1] in ".!?" else text + "."
 
 
-def word_sentences(rng: random.Random) -> list[str]:
-    """Rows of random words: they hold letter sequences that quotations lack."""
-    words = [word for word in DICTIONARY.read_text().splitlines() if re.fullmatch(r"[a-z]{2,10}", word)]
+def examples() -> list[str]:
+    found = set()
+    for path in sorted(WORDNET.glob("data.*")):
+        for line in path.read_text(errors="ignore").splitlines():
+            _, _, gloss = line.partition(" | ")
+            for example in re.findall(r'"([^"]+)"', gloss):
+                text = sentence(example.strip(" ,;"))
+                if text:
+                    found.add(text[0].upper() + text[1:])
+    return sorted(found)
+
+
+def word_rows(texts: list[str], rng: random.Random) -> list[str]:
+    """Rows of words as frequent as in the texts: they follow one another in ways that sentences lack."""
+    words = [word for text in texts for word in re.findall(r"[a-z']+", text.lower()) if "'" not in word]
 
     def choose() -> str:
         return rng.choice(NUMBERS if rng.random() < NUMBER_SHARE else words)
 
-    return [" ".join(choose() for _ in range(rng.randint(2, 6))).capitalize() + "." for _ in range(WORD_SENTENCES)]
+    return [" ".join(choose() for _ in range(rng.randint(2, 8))).capitalize() + "." for _ in range(WORD_ROWS)]
 
 
 def letters(text: str) -> str:
@@ -77,7 +92,8 @@ def utterances(texts: list[str], rng: random.Random) -> list[str]:
     for text in rest:
         following = next(rest, None) if rng.random() < PAIR_SHARE else None
         if following and len(text) + len(following) <= MAX_PAIR_CHARACTERS:
-            items.append(f"{text} {following}")
+            gap = "  " if rng.random() < WIDE_GAP_SHARE else " "
+            items.append(text + gap + following)
         else:
             items += [text] + ([following] if following else [])
     return items[:ITEMS]
@@ -89,11 +105,16 @@ def main() -> None:
     options = parser.parse_args()
     rng = random.Random(3)
     held_out = {letters(line) for path in HELD_OUT for line in path.read_text().splitlines()}
-    texts = [
-        text
-        for text in quotations() + word_sentences(rng)
-        if len(text) <= MAX_CHARACTERS and letters(text) not in held_out and not AWKWARD.search(text)
-    ]
+
+    def fit(found: list[str]) -> list[str]:
+        return [
+            text
+            for text in found
+            if len(text) <= MAX_CHARACTERS and letters(text) not in held_out and not AWKWARD.search(text)
+        ]
+
+    sentences = rng.sample(fit(quotations()), QUOTATIONS) + rng.sample(fit(examples()), EXAMPLES)
+    texts = sentences + fit(word_rows(sentences, rng))
     items = utterances(texts, rng)
     (options.work / "waves").mkdir(parents=True, exist_ok=True)
     first = 0
