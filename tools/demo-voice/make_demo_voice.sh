@@ -3,7 +3,7 @@
 #
 #     tools/demo-voice/make_demo_voice.sh WORK [HOURS [VOCODER_HOURS]]
 #
-# Needs Debian's flite1-dev, fortunes and wamerican, a C compiler and tools/requirements.txt. WORK takes about 4 GB.
+# Needs Debian's flite1-dev, fortunes and wordnet-base, a C compiler and tools/requirements.txt. WORK takes about 4 GB.
 # Training resumes where it stopped when run again with more hours. FROM_SCRATCH=1 forgets the bundled weights.
 set -eu
 
@@ -20,9 +20,10 @@ cc -O2 -o "$work/linear_speech" "$here/linear_speech.c" \
 if [ ! -e "$work/meta_rms.json" ]; then
     python "$here/plan.py" "$work"
     seed=1
-    for voice in slt rms; do
-        "$work/linear_speech" $voice 5.3 7.5 $seed < "$work/list_$voice.txt" > "$work/spoken_$voice.txt"
-        python "$here/mels.py" "$work" $voice
+    for voice in rms:1 slt:0.88; do
+        name=${voice%:*}
+        "$work/linear_speech" "$name" "${voice#*:}" 5.3 7.5 $seed < "$work/list_$name.txt" > "$work/spoken_$name.txt"
+        python "$here/mels.py" "$work" "$name"
         seed=$((seed + 1))
     done
 fi

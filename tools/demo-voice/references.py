@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 import soxr
-from layout import FRAMES_PER_CHARACTER, MEL
+from layout import FRAMES_PER_CHARACTER, MEL, VOICES
 
 # By recogniser, among eight sentences for each voice, on selection_sentences.txt.
 TRANSCRIPTS = {
@@ -35,11 +35,11 @@ HUM_HZ, HUM_PEAK = 50, 0.0125
 AUDIBLE_RMS = 0.0085
 
 
-def speak(program: Path, voice: str, transcript: str) -> np.ndarray:
+def linear_speech(program: Path, voice: str, transcript: str) -> np.ndarray:
     pace = str(FRAMES_PER_CHARACTER)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "speech.wav"
-        command = [str(program), voice, pace, pace, "1"]
+        command = [str(program), voice, str(VOICES[voice]), pace, pace, "1"]
         subprocess.run(command, input=f"{path}\t{transcript}\n", text=True, check=True, stdout=subprocess.DEVNULL)
         wave, rate_hz = sf.read(path, dtype="float32")
     return soxr.resample(wave, rate_hz, RATE_HZ)
@@ -50,7 +50,7 @@ def hum(samples: int) -> np.ndarray:
 
 
 def reference(program: Path, voice: str, transcript: str) -> np.ndarray:
-    speech = speak(program, voice, transcript)
+    speech = linear_speech(program, voice, transcript)
     samples = FRAMES_PER_CHARACTER * HOP * (len(transcript) + BLANKS) - APPENDED + SPARE
     wave = np.pad(speech, (0, max(0, samples - len(speech))))[:samples]
     # As loud as the preprocessing would make it: then neither reference nor answer is scaled.
