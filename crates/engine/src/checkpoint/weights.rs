@@ -63,6 +63,16 @@ impl Weights {
         })
     }
 
+    /// The weights of Whisper in the layout of transformers: names begin as in `encoder.conv1.weight`.
+    ///
+    /// The last layer of the decoder is the embedding of its tokens, whether or not the file has it twice.
+    pub fn whisper(checkpoint: Arc<Checkpoint>) -> Result<Self, WeightsError> {
+        Self::named(checkpoint, |raw| {
+            let name = raw.strip_prefix("model.").unwrap_or(raw);
+            (name != "proj_out.weight").then(|| name.to_owned())
+        })
+    }
+
     /// All weights.
     pub const fn root(&self) -> Scope<'_> {
         Scope { weights: self, path: String::new() }
