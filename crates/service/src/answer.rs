@@ -127,6 +127,12 @@ fn timings(request: &SpeechRequest, timings: Option<&TimingReport>) -> Map<Strin
 
 fn warnings(spoken: &Spoken<'_>, rendered: &Rendered) -> Vec<String> {
     let mut warnings = spoken.warnings.to_vec();
+    for voice in spoken.voices {
+        // Who speaks several pieces is told of once.
+        let new = |warning: &&String| !warnings.contains(warning);
+        let own: Vec<_> = voice.warnings.iter().filter(new).cloned().collect();
+        warnings.extend(own);
+    }
     warnings.extend(rendered.warnings.iter().cloned());
     if let Some(TimingStatus::Failed { reason }) =
         rendered.timings.as_ref().map(|timings| &timings.timings)
@@ -146,10 +152,12 @@ fn versions(voices: &[ReadyVoice]) -> Value {
 fn metrics(spoken: &Spoken<'_>, rendered: &Rendered) -> Value {
     let times = &rendered.times;
     let work = spoken.voice_time + times.work();
+    let transcription = transcription(spoken.voices);
     json!({
         "queue_ms": milliseconds(times.queued),
         "load_ms": milliseconds(times.loading),
-        "voice_ms": milliseconds(spoken.voice_time),
+        "transcription_ms": milliseconds(transcription),
+        "voice_ms": milliseconds(spoken.voice_time.saturating_sub(transcription)),
         "synthesis_ms": milliseconds(times.synthesis),
         "vocoder_ms": milliseconds(times.vocoder),
         "alignment_ms": milliseconds(times.alignment),
@@ -159,6 +167,19 @@ fn metrics(spoken: &Spoken<'_>, rendered: &Rendered) -> Value {
         "chunks": rendered.chunks,
         "evaluations": rendered.evaluations,
     })
+}
+
+/// How long was waited for what is said in the voices, each of which may speak several pieces.
+fn transcription(voices: &[ReadyVoice]) -> Duration {
+    let mut counted: Vec<&str> = Vec::new();
+    let mut sum = Duration::ZERO;
+    for voice in voices {
+        if !counted.contains(&voice.name.as_str()) {
+            counted.push(&voice.name);
+            sum += voice.transcription;
+        }
+    }
+    sum
 }
 
 /// The fields of an object; none of anything else.

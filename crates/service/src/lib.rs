@@ -17,6 +17,7 @@ pub mod request;
 mod service;
 pub mod storage;
 pub mod synthesis;
+pub mod transcription;
 pub mod voices;
 
 pub use context::{Context, Lifetime};

@@ -1,6 +1,7 @@
 //! Voices: recordings in the store and in the program, checked when they come and prepared when they speak.
 
 pub mod check;
+mod heard;
 mod ready;
 mod stored;
 
@@ -10,14 +11,16 @@ use bytes::Bytes;
 use f5tts_engine::VoiceError;
 use serde::Serialize;
 
-use ready::Prepared;
+use heard::{StoredRecording, Words};
 pub use ready::ReadyVoice;
+use ready::{FitCheck, Prepared};
 
 use crate::{
     failure::{ErrorCode, Failure},
     fetch::Fetcher,
     request::VoiceChoice,
     storage::{ObjectKey, ObjectMeta, Storage, VoiceName},
+    transcription::{Absence, Transcription},
 };
 
 /// A recording of twelve seconds is far smaller in any format.
@@ -44,6 +47,7 @@ pub struct Voices {
     bundled: Vec<BundledVoice>,
     default: String,
     prepared: Prepared,
+    transcription: Transcription,
 }
 
 /// A voice as `list_voices` shows it.
@@ -77,7 +81,20 @@ impl Voices {
             bundled,
             default,
             prepared: Prepared::default(),
+            transcription: Transcription::absent(Absence::NotBuilt),
         }
+    }
+
+    /// Has voices without a transcript written down when they are first used.
+    #[must_use]
+    pub fn heard_by(mut self, transcription: Transcription) -> Self {
+        self.transcription = transcription;
+        self
+    }
+
+    /// What writes down what is said.
+    pub const fn transcription(&self) -> &Transcription {
+        &self.transcription
     }
 
     /// The voice that a request chose.
@@ -116,15 +133,23 @@ impl Voices {
         }
         let key = ObjectKey::Voice(stored.clone());
         let recording = self.storage.get(&key, MAX_RECORDING_BYTES).await?.bytes;
-        let text = self
-            .transcript(&stored)
-            .await?
-            .ok_or_else(|| no_transcript(&stored))?;
+        let words = match self.transcript(&stored).await? {
+            Some(text) => Words::given(text),
+            None => {
+                let recording = StoredRecording {
+                    name: &stored,
+                    meta: &meta,
+                    bytes: &recording,
+                    has_blank_transcript: transcript.is_some(),
+                };
+                self.hear_stored(recording).await?
+            }
+        };
         let voice = self
-            .prepare(stored.as_str().to_owned(), recording, text)
+            .prepare(stored.as_str().to_owned(), recording, words.text.clone(), FitCheck::Do)
             .await?;
         self.prepared.keep(state, voice.clone());
-        Ok(voice)
+        Ok(words.told_with(voice))
     }
 
     /// A stored voice by its literal name, else with `.wav`.
@@ -164,24 +189,34 @@ impl Voices {
         }
         let recording = Bytes::from_static(bundled.recording);
         let voice = self
-            .prepare(bundled.name.to_owned(), recording, bundled.transcript.to_owned())
+            .prepare(
+                bundled.name.to_owned(),
+                recording,
+                bundled.transcript.to_owned(),
+                FitCheck::Skip,
+            )
             .await?;
         self.prepared.keep(state, voice.clone());
         Ok(voice)
     }
 
     async fn at_url(&self, url: &str, transcript: Option<&str>) -> Result<ReadyVoice, Failure> {
-        let Some(transcript) = transcript else {
-            let message = "`local_voice` is a URL, so `ref_text` must be given: what is said in the recording";
-            return Err(Failure::new(ErrorCode::TranscriptMissing, message));
-        };
         let recording = self.fetch(url).await?;
         let name = url::Url::parse(url)
             .ok()
             .and_then(|url| url.path_segments()?.next_back().map(str::to_owned))
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| "url".to_owned());
-        self.prepare(name, recording, transcript.to_owned()).await
+        let words = match transcript {
+            Some(text) => Words::given(text.to_owned()),
+            None => self.hear_fetched(&name, &recording).await?,
+        };
+        let voice = self
+            .prepare(name, recording, words.text.clone(), FitCheck::Do)
+            .await?;
+        self.prepared
+            .keep(format!("url {}", voice.version), voice.clone());
+        Ok(words.told_with(voice))
     }
 
     async fn prepare(
@@ -189,14 +224,16 @@ impl Voices {
         name: String,
         recording: Bytes,
         transcript: String,
+        check: FitCheck,
     ) -> Result<ReadyVoice, Failure> {
         let version = ready::version(&recording, &transcript);
         if let Some(voice) = self.prepared.by_version(&version) {
             return Ok(ReadyVoice { name, ..voice });
         }
         let called = name.clone();
-        let prepared =
-            tokio::task::spawn_blocking(move || ready::prepare(name, &recording, &transcript));
+        let prepared = tokio::task::spawn_blocking(move || {
+            ready::prepare(name, &recording, &transcript, check)
+        });
         prepared
             .await
             .map_err(|error| Failure::because(ErrorCode::Internal, &error))?
@@ -228,15 +265,6 @@ fn state(name: &VoiceName, recording: &ObjectMeta, transcript: Option<&ObjectMet
         format!("{} {} {version:?}", meta.size, meta.modified)
     };
     format!("{} {} {:?}", name.as_str(), of(recording), transcript.map(of))
-}
-
-fn no_transcript(name: &VoiceName) -> Failure {
-    let message = format!(
-        "the voice `{}` has no transcript: upload it again with `ref_text`, what is said in the recording, or write it to `{}`",
-        name.as_str(),
-        ObjectKey::Transcript(name.clone())
-    );
-    Failure::new(ErrorCode::TranscriptMissing, message)
 }
 
 fn rejected(name: &str, error: &VoiceError) -> Failure {

@@ -3,11 +3,16 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use f5tts_engine::{Voice, VoiceError};
+use f5tts_engine::{
+    Voice, VoiceError,
+    audio::{self, DecodeLimits},
+};
 use sha2::{Digest, Sha256};
 
+use super::check::TranscriptFit;
 use crate::storage::hexadecimal;
 
 /// A voice that is ready, what it is called, and which version it is.
@@ -19,16 +24,44 @@ pub struct ReadyVoice {
     pub version: String,
     /// The voice.
     pub voice: Voice,
+    /// What its owner should know.
+    pub warnings: Vec<String>,
+    /// How long it took to write down what is said, or to wait for that, just now.
+    pub transcription: Duration,
 }
 
-/// Decodes, trims and analyses a recording.
+/// Whether a transcript is looked for in its recording.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FitCheck {
+    /// Somebody gave it.
+    Do,
+    /// It is known to fit.
+    Skip,
+}
+
+/// Decodes, trims and analyses a recording, and looks for its transcript in it.
 pub(super) fn prepare(
     name: String,
     recording: &[u8],
     transcript: &str,
+    check: FitCheck,
 ) -> Result<ReadyVoice, VoiceError> {
-    let voice = Voice::from_bytes(recording, transcript)?;
-    Ok(ReadyVoice { name, version: version(recording, transcript), voice })
+    let decoded = audio::decode(recording, &DecodeLimits::default())?;
+    let voice = Voice::from_audio(&decoded, transcript)?;
+    let misfit = match check {
+        FitCheck::Skip => None,
+        FitCheck::Do => TranscriptFit::of(&audio::trim_reference(&decoded), transcript).problem(),
+    };
+    let misfit = misfit.map(|problem| {
+        format!("the transcript of the voice `{name}` does not seem to be what is said: {problem}")
+    });
+    Ok(ReadyVoice {
+        version: version(recording, transcript),
+        voice,
+        warnings: misfit.into_iter().collect(),
+        transcription: Duration::ZERO,
+        name,
+    })
 }
 
 /// Changes with the recording and with the transcript, and with nothing else.

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    BundledVoice, MAX_RECORDING_BYTES, MAX_TRANSCRIPT_BYTES, VoiceEntry, Voices, check::VoiceReport,
+    BundledVoice, MAX_RECORDING_BYTES, MAX_TRANSCRIPT_BYTES, VoiceEntry, Voices,
+    check::{Said, VoiceReport},
 };
 use crate::{
     failure::{ErrorCode, Failure},
     request::{Material, UploadRequest},
-    storage::{ObjectKey, Prefix, VoiceName},
+    storage::{ObjectKey, ObjectMeta, Prefix, StorageError, VoiceName},
 };
 
 /// The largest report.
@@ -33,8 +34,9 @@ impl Voices {
         };
         let transcript = transcript.filter(|text| !text.is_empty());
         let name = request.name.stored();
-        let report =
-            check_on_its_own_thread(name.as_str(), recording.clone(), transcript.clone()).await?;
+        let report = self
+            .examine(name.as_str(), recording.clone(), transcript.clone())
+            .await?;
         if !report.is_accepted() {
             let reasons: Vec<_> = report.errors.iter().map(ToString::to_string).collect();
             let message = format!("the recording cannot become a voice: {}", reasons.join("; "));
@@ -42,20 +44,21 @@ impl Voices {
         }
         let storage = &self.storage;
         let text = ObjectKey::Transcript(name.clone());
+        let is_mute = transcript.is_none();
         match transcript {
             Some(transcript) => storage.put(&text, transcript.into()).await.map(drop)?,
             // What is said in the recording that was here before.
             None => storage.delete(&text).await?,
         }
-        let bytes = serde_json::to_vec_pretty(&report)
-            .map_err(|error| Failure::because(ErrorCode::Internal, &error))?;
-        storage
-            .put(&ObjectKey::VoiceReport(name.clone()), bytes.into())
-            .await?;
+        self.put_report(&name, &report).await?;
         // Last, so that a voice that is there is whole.
         storage
             .put(&ObjectKey::Voice(name.clone()), recording)
             .await?;
+        if is_mute {
+            // What was heard in the recording before, if that was written down just now.
+            storage.delete(&text).await?;
+        }
         let status = format!("Voice '{}' uploaded successfully.", name.as_str());
         Ok(json!({ "status": status, "voice": report }))
     }
@@ -146,7 +149,38 @@ impl Voices {
                 (bundled.name.to_owned(), recording, Some(bundled.transcript.to_owned()))
             }
         };
-        Ok(json!(check_on_its_own_thread(&called, recording, text).await?))
+        Ok(json!(self.examine(&called, recording, text).await?))
+    }
+
+    pub(super) async fn put_report(
+        &self,
+        name: &VoiceName,
+        report: &VoiceReport,
+    ) -> Result<(), StorageError> {
+        let bytes = serde_json::to_vec_pretty(report).expect("reports have no maps but of text");
+        let key = ObjectKey::VoiceReport(name.clone());
+        self.storage.put(&key, bytes.into()).await.map(drop)
+    }
+
+    /// Checks a recording on a thread of its own.
+    async fn examine(
+        &self,
+        name: &str,
+        recording: bytes::Bytes,
+        transcript: Option<String>,
+    ) -> Result<VoiceReport, Failure> {
+        let name = name.to_owned();
+        let model = self.transcription.model().map(str::to_owned);
+        let report = tokio::task::spawn_blocking(move || {
+            let said = match &transcript {
+                Some(text) => Said::Given(text),
+                None => Said::Unknown(model.as_deref().map_err(Clone::clone)),
+            };
+            VoiceReport::of(&name, &recording, &said)
+        });
+        report
+            .await
+            .map_err(|error| Failure::because(ErrorCode::Internal, &error))
     }
 
     async fn material(
@@ -180,15 +214,9 @@ impl VoiceEntry {
     }
 }
 
-async fn check_on_its_own_thread(
-    name: &str,
-    recording: bytes::Bytes,
-    transcript: Option<String>,
-) -> Result<VoiceReport, Failure> {
-    let name = name.to_owned();
-    tokio::task::spawn_blocking(move || VoiceReport::of(&name, &recording, transcript.as_deref()))
-        .await
-        .map_err(|error| Failure::because(ErrorCode::Internal, &error))
+/// Whether a store tells the same of an object as before.
+pub(super) fn is_same(one: &ObjectMeta, other: &ObjectMeta) -> bool {
+    (one.size, one.modified, &one.version) == (other.size, other.modified, &other.version)
 }
 
 /// The text of a transcript file.

@@ -176,10 +176,28 @@ pub(crate) fn service_with(
     synthesizer: Arc<dyn Synthesizer>,
     options: ServiceOptions,
 ) -> Service {
-    let fetcher = Fetcher::new(Rules::default(), Limits::default()).unwrap();
-    let voices =
-        Arc::new(Voices::new(Arc::clone(&storage), fetcher, vec![voice()], "rms".to_owned()));
-    let parts = Parts { storage, exclusion: Exclusion::Create, voices, synthesizer };
+    let voices = voices(&storage, Rules::default());
+    service_of(storage, synthesizer, voices, options)
+}
+
+/// The voices of a store, and the bundled one.
+pub(crate) fn voices(storage: &Arc<dyn Storage>, rules: Rules) -> Voices {
+    let fetcher = Fetcher::new(rules, Limits::default()).unwrap();
+    Voices::new(Arc::clone(storage), fetcher, vec![voice()], "rms".to_owned())
+}
+
+pub(crate) fn service_of(
+    storage: Arc<dyn Storage>,
+    synthesizer: Arc<dyn Synthesizer>,
+    voices: Voices,
+    options: ServiceOptions,
+) -> Service {
+    let parts = Parts {
+        storage,
+        exclusion: Exclusion::Create,
+        voices: Arc::new(voices),
+        synthesizer,
+    };
     Service::new(parts, options).unwrap()
 }
 

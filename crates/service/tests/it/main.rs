@@ -10,3 +10,4 @@ mod model_thread;
 mod operations;
 mod processes;
 mod storage;
+mod transcription;

@@ -5,7 +5,10 @@ use f5tts_engine::{
     audio::{self, DecodeError},
 };
 
-use super::report::{Finding, Measurements, Transcript, VoiceReport};
+use super::{
+    Said, TranscriptFit,
+    report::{Finding, Measurements, Transcript, VoiceReport},
+};
 
 /// Less speech has too few sounds to tell a voice by.
 const SHORTEST_SPEECH_SECONDS: f64 = 1.0;
@@ -246,13 +249,32 @@ fn clipped(measured: &Measurements) -> Option<Finding> {
     })
 }
 
+/// A transcript that is not what is said.
+pub(super) fn misfit(fit: &TranscriptFit, transcript: Transcript) -> Option<Finding> {
+    let problem = fit.problem()?;
+    let what_to_do = if transcript == Transcript::Transcribed {
+        "listen to it, and give what is said with `ref_text`"
+    } else {
+        "correct it: what is said, word for word, no more and no less"
+    };
+    let message =
+        format!("the transcript does not seem to be what is said: {problem}; {what_to_do}");
+    Some(finding("transcript_misfit", message))
+}
+
 /// Adds what would be better.
-pub(super) fn advice(report: &mut VoiceReport, measured: &Measurements) {
+pub(super) fn advice(report: &mut VoiceReport, measured: &Measurements, said: &Said<'_>) {
     if report.transcript == Transcript::Missing {
-        report.advice.push(finding(
-            "transcript_missing",
-            "no transcript was given, and without one the voice cannot speak: upload it again with `ref_text`, what is said in it, word for word".to_owned(),
-        ));
+        let message = match said {
+            Said::Unknown(Ok(model)) => format!(
+                "no transcript was given: {model} writes it down when the voice is first used, which takes a while then; `ref_text`, what is said in it, word for word, is surer and spares the wait"
+            ),
+            Said::Unknown(Err(absence)) => format!(
+                "no transcript was given, and {absence}, so the voice cannot speak: upload it again with `ref_text`, what is said in it, word for word"
+            ),
+            Said::Given(_) | Said::Heard { .. } => "the transcript is blank, and without one the voice cannot speak: upload it again with `ref_text`, what is said in it, word for word".to_owned(),
+        };
+        report.advice.push(finding("transcript_missing", message));
     }
     let hz = measured.bandwidth_hz.unwrap_or(NOT_FULL_HZ);
     if (NARROW_HZ..NOT_FULL_HZ).contains(&hz) {

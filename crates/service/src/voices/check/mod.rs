@@ -3,6 +3,7 @@
 //! Everything is measured on the recording as it was given, and what the engine would do with it and
 //! say about it is asked of the engine itself.
 
+mod fit;
 mod judge;
 mod measure;
 mod report;
@@ -20,29 +21,70 @@ use f5tts_engine::{
 };
 use sha2::{Digest, Sha256};
 
-pub use report::{Finding, Measurements, Transcript, VoiceReport};
+pub use fit::TranscriptFit;
+pub use report::{Finding, Measurements, Transcribed, Transcript, VoiceReport};
 
-use crate::storage::hexadecimal;
+use crate::{
+    storage::hexadecimal,
+    transcription::{Absence, Heard},
+};
+
+/// What is known of what is said in a recording.
+#[derive(Clone, Debug)]
+pub enum Said<'a> {
+    /// Its owner says so.
+    Given(&'a str),
+    /// A recogniser heard it.
+    Heard {
+        /// What it heard.
+        heard: &'a Heard,
+        /// Its model.
+        model: &'a str,
+    },
+    /// Nothing yet: this model will hear it when the voice is first used, or nobody will.
+    Unknown(Result<&'a str, Absence>),
+}
+
+impl<'a> Said<'a> {
+    fn text(&self) -> Option<&'a str> {
+        match *self {
+            Self::Given(text) => Some(text),
+            Self::Heard { heard, .. } => Some(&heard.text),
+            Self::Unknown(_) => None,
+        }
+    }
+}
 
 impl VoiceReport {
-    /// Checks the bytes of an audio file and, if given, what is said in it.
+    /// Checks the bytes of an audio file and, if it is known, what is said in it.
     ///
-    /// Takes about 2 ms for each second of the recording, of which a minute is analysed.
-    pub fn of(name: &str, bytes: &[u8], transcript: Option<&str>) -> Self {
-        let text = transcript.and_then(ReferenceText::new);
-        let state = match text {
-            Some(_) => Transcript::Given,
-            None => Transcript::Missing,
+    /// Takes about 2 ms for each second of the recording, of which a minute is analysed, and another 12 ms for each
+    /// second of the reference in which the transcript is looked for.
+    pub fn of(name: &str, bytes: &[u8], said: &Said<'_>) -> Self {
+        let text = said.text().and_then(ReferenceText::new);
+        let state = match (said, &text) {
+            (Said::Given(_), Some(_)) => Transcript::Given,
+            (Said::Heard { .. }, Some(_)) => Transcript::Transcribed,
+            (Said::Unknown(_), _) | (_, None) => Transcript::Missing,
         };
         let mut report = Self::new(name, version(bytes), state);
+        if let (Said::Heard { heard, model }, Some(_)) = (said, &text) {
+            report.transcription = Some(Transcribed::new(heard, model));
+        }
         match audio::decode(bytes, &DecodeLimits::default()) {
-            Ok(recording) => report.add(bytes, &recording, text.as_ref()),
+            Ok(recording) => report.add(bytes, &recording, text.as_ref(), said),
             Err(error) => report.errors.push(judge::undecodable(&error)),
         }
         report
     }
 
-    fn add(&mut self, bytes: &[u8], recording: &Recording, text: Option<&ReferenceText>) {
+    fn add(
+        &mut self,
+        bytes: &[u8],
+        recording: &Recording,
+        text: Option<&ReferenceText>,
+        said: &Said<'_>,
+    ) {
         let trimmed = audio::trim_reference(recording);
         let mut measured = measure::measure(recording, &trimmed);
         measured.container = audio::container(bytes).unwrap_or("unknown").to_owned();
@@ -55,7 +97,12 @@ impl VoiceReport {
         // A refused recording has one reason, not all that follow from it.
         if self.is_accepted() {
             judge::warnings(self, &measured, engine_warnings(recording, &trimmed, text));
-            judge::advice(self, &measured);
+            if let Some(text) = said.text() {
+                let fit = TranscriptFit::of(&trimmed, text);
+                self.warnings.extend(judge::misfit(&fit, self.transcript));
+                self.transcript_fit = Some(fit);
+            }
+            judge::advice(self, &measured, said);
         }
         self.measurements = Some(measured);
     }
@@ -76,6 +123,6 @@ fn engine_warnings(
 }
 
 /// The version of a voice with this recording: its content hash.
-fn version(bytes: &[u8]) -> String {
+pub(super) fn version(bytes: &[u8]) -> String {
     format!("sha256:{}", hexadecimal(&Sha256::digest(bytes)))
 }

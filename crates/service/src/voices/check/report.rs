@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::{TranscriptFit, measure::rounded};
+use crate::transcription::Heard;
+
 /// The form of reports that this program writes.
 const VERSION: u32 = 1;
 
@@ -20,6 +23,12 @@ pub struct VoiceReport {
     pub sha256: String,
     /// Whether it is known what is said.
     pub transcript: Transcript,
+    /// What a recogniser wrote down, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcription: Option<Transcribed>,
+    /// How well the transcript fits what is heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript_fit: Option<TranscriptFit>,
     /// What was measured; nothing if the recording cannot be decoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measurements: Option<Measurements>,
@@ -41,6 +50,8 @@ impl VoiceReport {
             name: name.to_owned(),
             sha256,
             transcript,
+            transcription: None,
+            transcript_fit: None,
             measurements: None,
             errors: Vec::new(),
             warnings: Vec::new(),
@@ -73,6 +84,31 @@ pub enum Transcript {
     /// A word of a newer program.
     #[serde(other)]
     Unknown,
+}
+
+/// What a recogniser wrote down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transcribed {
+    /// The text.
+    pub text: String,
+    /// How sure the recogniser is of its words, from 0 to 1.
+    pub confidence: f64,
+    /// In which language, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The recogniser's model.
+    pub model: String,
+}
+
+impl Transcribed {
+    pub(crate) fn new(heard: &Heard, model: &str) -> Self {
+        Self {
+            text: heard.text.clone(),
+            confidence: rounded(heard.confidence(), 3),
+            language: heard.language.clone(),
+            model: model.to_owned(),
+        }
+    }
 }
 
 /// Something about a recording that its owner should know.

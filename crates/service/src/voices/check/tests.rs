@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::{speech::Speech, *};
 
 const RATE_HZ: u32 = 24_000;
+const UNKNOWN: Said<'_> = Said::Unknown(Err(Absence::NotBuilt));
 const TEXT: &str = "Every morning the baker opens his shop at six.";
 
 fn fixture(path: &str) -> Vec<u8> {
@@ -71,7 +72,7 @@ fn riff(header: Header, data: &[u8]) -> Vec<u8> {
 }
 
 fn check(samples: &[f32]) -> VoiceReport {
-    VoiceReport::of("a voice", &wav(samples, RATE_HZ), None)
+    VoiceReport::of("a voice", &wav(samples, RATE_HZ), &UNKNOWN)
 }
 
 fn codes(findings: &[Finding]) -> Vec<&str> {
@@ -134,7 +135,7 @@ fn with_noise(samples: &[f32], snr_db: f32) -> Vec<f32> {
 
 #[test]
 fn good_speech_is_accepted_without_a_warning() {
-    let report = VoiceReport::of("anna.wav", &wav(&speech(), RATE_HZ), Some(TEXT));
+    let report = VoiceReport::of("anna.wav", &wav(&speech(), RATE_HZ), &Said::Given(TEXT));
     assert_eq!((&report.errors, &report.warnings), (&vec![], &vec![]));
     assert_eq!(codes(&report.advice), ["not_full_band"]);
     assert_eq!((report.name.as_str(), report.transcript), ("anna.wav", Transcript::Given));
@@ -160,7 +161,7 @@ fn bundled_and_golden_recordings_are_accepted() {
         "models/demo/voices/rms.wav",
         "tools/goldens/inputs/good_morning.wav",
     ] {
-        let report = VoiceReport::of("a", &fixture(path), Some(TEXT));
+        let report = VoiceReport::of("a", &fixture(path), &Said::Given(TEXT));
         assert!(report.is_accepted(), "{path}: {report:?}");
         assert!(
             report
@@ -171,13 +172,13 @@ fn bundled_and_golden_recordings_are_accepted() {
         );
     }
     // "Hi, my friend" takes 0.7 s.
-    let report = VoiceReport::of("a", &fixture("tools/goldens/inputs/hi_friend.wav"), None);
+    let report = VoiceReport::of("a", &fixture("tools/goldens/inputs/hi_friend.wav"), &UNKNOWN);
     assert_eq!(refusal(&report), "too_little_speech");
 }
 
 #[test]
 fn the_version_is_the_hash_of_the_bytes() {
-    let report = VoiceReport::of("a", b"abc", None);
+    let report = VoiceReport::of("a", b"abc", &UNKNOWN);
     // From FIPS 180-2.
     let expected = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(report.sha256, expected);
@@ -234,7 +235,7 @@ fn a_telephone_is_recognised_at_any_rate() {
     let at_8k = audio::resample_output(&speech, RATE_HZ, 8_000);
     for rate_hz in [8_000, 16_000, 24_000, 44_100, 48_000] {
         let samples = audio::resample_output(&at_8k, 8_000, rate_hz);
-        let report = VoiceReport::of("a", &wav(&samples, rate_hz), None);
+        let report = VoiceReport::of("a", &wav(&samples, rate_hz), &UNKNOWN);
         let bandwidth = measured(&report).bandwidth_hz.unwrap();
         assert!((3_500..=4_250).contains(&bandwidth), "{rate_hz}: {bandwidth}");
         assert_eq!(codes(&report.warnings), ["narrow_band"], "{rate_hz}");
@@ -335,7 +336,7 @@ fn files_that_cannot_be_decoded_are_refused_with_what_to_do() {
         (Vec::new(), "not_audio", "an empty file"),
         (vec![0; (64 << 20) + 1], "too_large", "67108865 bytes"),
     ] {
-        let report = VoiceReport::of("a", &bytes, None);
+        let report = VoiceReport::of("a", &bytes, &UNKNOWN);
         assert_eq!(refusal(&report), code);
         assert!(report.errors[0].message.contains(text), "{}", report.errors[0]);
         assert_eq!(report.measurements, None);
@@ -350,7 +351,7 @@ fn values_that_are_no_numbers_do_no_harm() {
             .iter()
             .flat_map(|sample| sample.to_le_bytes())
             .collect();
-        VoiceReport::of("a", &riff(header, &data), None)
+        VoiceReport::of("a", &riff(header, &data), &UNKNOWN)
     };
     assert_eq!(refusal(&file(&vec![f32::NAN; 48_000])), "silent");
     assert_eq!(refusal(&file(&vec![f32::INFINITY; 48_000])), "only_noise");
@@ -384,7 +385,7 @@ fn the_engines_warnings_come_once_and_with_codes() {
         (wav(&speech, RATE_HZ), "Every morning the baker", "no_final_punctuation"),
         (wav(&speech, RATE_HZ), "Six.", "unlikely_pace"),
     ] {
-        let report = VoiceReport::of("a", &bytes, Some(text));
+        let report = VoiceReport::of("a", &bytes, &Said::Given(text));
         let found = codes(&report.warnings);
         assert!(found.contains(&expected), "{expected}: {report:?}");
         assert_eq!(found.len(), found.iter().collect::<BTreeSet<_>>().len(), "{found:?}");
@@ -410,7 +411,7 @@ fn what_the_engine_refuses_is_refused() {
     ] {
         let bytes = wav(&samples, RATE_HZ);
         assert!(matches!(Voice::from_bytes(&bytes, TEXT), Err(VoiceError::NoSpeech { .. })));
-        assert!(!VoiceReport::of("a", &bytes, Some(TEXT)).is_accepted());
+        assert!(!VoiceReport::of("a", &bytes, &Said::Given(TEXT)).is_accepted());
     }
 }
 
@@ -447,8 +448,8 @@ fn loudness_is_that_of_the_recommendation() {
 
 #[test]
 fn blank_transcripts_are_missing() {
-    for text in [None, Some(""), Some(" \n")] {
-        let report = VoiceReport::of("a", &wav(&speech(), RATE_HZ), text);
+    for said in [UNKNOWN, Said::Given(""), Said::Given(" \n")] {
+        let report = VoiceReport::of("a", &wav(&speech(), RATE_HZ), &said);
         assert_eq!(report.transcript, Transcript::Missing);
         assert_eq!(measured(&report).characters_per_second, None);
     }
@@ -484,7 +485,7 @@ proptest! {
         let at = at.index(bytes.len().min(64));
         for value in [bytes[at], byte] {
             bytes[at] = value;
-            let report = VoiceReport::of("ü", &bytes, Some("x"));
+            let report = VoiceReport::of("ü", &bytes, &Said::Given("x"));
             let json = serde_json::to_string(&report).unwrap();
             prop_assert_eq!(serde_json::from_str::<VoiceReport>(&json).unwrap(), report);
             prop_assert!(!json.contains("NaN"));
