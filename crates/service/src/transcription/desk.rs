@@ -15,13 +15,14 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
 };
+use sha2::{Digest, Sha256};
 use tokio::{
     select,
     sync::{Notify, Semaphore},
 };
 
 use super::{Absence, Heard, Listening, TranscribeError, Transcriber};
-use crate::failure::chain;
+use crate::{failure::chain, storage::hexadecimal};
 
 /// How many recordings are remembered; a text has some hundred bytes.
 const MOST: usize = 256;
@@ -81,12 +82,14 @@ impl Transcription {
 
     /// What is said in what the model hears of a recording: at most 12 s of it, trimmed.
     ///
-    /// `hash` tells recordings apart. Whoever asks for one that is being heard waits for the same words. The work
-    /// stops when the last of them has left.
+    /// Whoever asks for one that is being heard waits for the same words. The work stops when the last of them has
+    /// left.
     ///
     /// # Errors
     /// There is no recogniser, or it hears nothing.
-    pub async fn of(&self, hash: &str, recording: Bytes) -> Outcome {
+    pub async fn of(&self, recording: Bytes) -> Result<Arc<Heard>, TranscribeError> {
+        let hash = hexadecimal(&Sha256::digest(&recording));
+        let hash = hash.as_str();
         let flight = match self.known().find(hash) {
             Found::Landed(outcome) => return outcome,
             Found::Flying(flight) => flight,

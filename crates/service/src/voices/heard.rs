@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     ReadyVoice, Voices,
-    check::{self, Said, VoiceReport},
+    check::{Said, VoiceReport},
     stored,
 };
 use crate::{
@@ -61,7 +61,7 @@ impl Voices {
     ) -> Result<Words, Failure> {
         let start = Instant::now();
         let name = recording.name;
-        let heard = self.hear(recording.bytes).await.map_err(|error| {
+        let heard = self.transcription.of(recording.bytes.clone()).await.map_err(|error| {
             let place = ObjectKey::Transcript(name.clone());
             let what_to_do = format!(
                 "upload it again with `ref_text`, what is said in the recording, or write that to `{place}`"
@@ -99,10 +99,14 @@ impl Voices {
         recording: &Bytes,
     ) -> Result<Words, Failure> {
         let start = Instant::now();
-        let heard = self.hear(recording).await.map_err(|error| {
-            let what_to_do = "give `ref_text`: what is said in the recording";
-            unheard("`local_voice` is a URL without `ref_text`", &error, what_to_do)
-        })?;
+        let heard = self
+            .transcription
+            .of(recording.clone())
+            .await
+            .map_err(|error| {
+                let what_to_do = "give `ref_text`: what is said in the recording";
+                unheard("`local_voice` is a URL without `ref_text`", &error, what_to_do)
+            })?;
         let notice = format!(
             "the voice `{name}` came without `ref_text`: it was transcribed as {}; if that is not what is said, give `ref_text`",
             self.described(&heard)
@@ -122,11 +126,6 @@ impl Voices {
         // What is said becomes known when a voice is made ready.
         self.named(name).await?;
         self.report(name).await
-    }
-
-    async fn hear(&self, recording: &Bytes) -> Result<std::sync::Arc<Heard>, TranscribeError> {
-        let hash = check::version(recording);
-        self.transcription.of(&hash, recording.clone()).await
     }
 
     fn described(&self, heard: &Heard) -> String {

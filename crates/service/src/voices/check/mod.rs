@@ -123,6 +123,6 @@ fn engine_warnings(
 }
 
 /// The version of a voice with this recording: its content hash.
-pub(super) fn version(bytes: &[u8]) -> String {
+fn version(bytes: &[u8]) -> String {
     format!("sha256:{}", hexadecimal(&Sha256::digest(bytes)))
 }
