@@ -20,11 +20,12 @@ use f5tts_service::{
 use crate::{
     config::{
         DefaultVoice, HubSettings, JobSettings, ModelSettings, NetworkSettings, StoreSettings,
+        TranscriptionSettings,
     },
     demo,
     failure::{Failure, say},
     models::{self, TerminalProgress},
-    wiring,
+    recogniser, wiring,
 };
 
 const MEGABYTE: usize = 1_000_000;
@@ -35,6 +36,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) store: &'a StoreSettings,
     pub(crate) jobs: &'a JobSettings,
     pub(crate) voice: &'a DefaultVoice,
+    pub(crate) transcription: &'a TranscriptionSettings,
     pub(crate) model: &'a ModelSettings,
     pub(crate) hub: &'a HubSettings,
 }
@@ -128,7 +130,8 @@ pub(crate) fn voices(settings: Settings<'_>, storage: Arc<dyn Storage>) -> Resul
         recording: voice.recording,
         transcript: voice.transcript,
     });
-    Ok(Voices::new(storage, fetcher, bundled.collect(), settings.voice.voice.clone()))
+    let voices = Voices::new(storage, fetcher, bundled.collect(), settings.voice.voice.clone());
+    Ok(voices.heard_by(recogniser::transcription(settings.transcription)))
 }
 
 /// The whole service. Its model is loaded meanwhile.

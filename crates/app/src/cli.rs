@@ -10,7 +10,7 @@ use crate::{
     assembly,
     config::{
         DefaultVoice, HubSettings, JobSettings, ModelSettings, NetworkSettings, OutputSettings,
-        PlatformSettings, SpeechSettings, StoreSettings, VoiceSettings,
+        PlatformSettings, SpeechSettings, StoreSettings, TranscriptionSettings, VoiceSettings,
     },
     failure::EXIT_CODES,
     pages::Page,
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Say(Box<SayArguments>),
     /// Find when each word is spoken in a recording
     Align(AlignArguments),
+    /// Write down what is said in a recording, as far as a voice is made of it
+    Transcribe(TranscribeArguments),
     /// Work for RunPod Serverless, or serve its API on this machine
     Worker(Box<WorkerArguments>),
     /// Add, list, check and remove voices
@@ -131,6 +133,8 @@ pub(crate) struct SayArguments {
     #[command(flatten)]
     pub(crate) voice: VoiceSettings,
     #[command(flatten)]
+    pub(crate) transcription: TranscriptionSettings,
+    #[command(flatten)]
     pub(crate) speech: SpeechSettings,
     #[command(flatten)]
     pub(crate) model: ModelSettings,
@@ -148,6 +152,8 @@ pub(crate) struct ServiceArguments {
     #[command(flatten)]
     pub(crate) voice: DefaultVoice,
     #[command(flatten)]
+    pub(crate) transcription: TranscriptionSettings,
+    #[command(flatten)]
     pub(crate) model: ModelSettings,
     #[command(flatten)]
     pub(crate) hub: HubSettings,
@@ -160,6 +166,7 @@ impl ServiceArguments {
             store: &self.store,
             jobs: &self.jobs,
             voice: &self.voice,
+            transcription: &self.transcription,
             model: &self.model,
             hub: &self.hub,
         }
@@ -262,6 +269,8 @@ pub(crate) struct VoicesAddArguments {
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// What is said in the recording, word for word [default: the text file of the same name beside it]
+    ///
+    /// Where there is none, the recogniser of `--asr-model` writes it down.
     #[arg(
         long,
         id = "add_ref_text",
@@ -384,6 +393,21 @@ pub(crate) struct AlignArguments {
     pub(crate) spectrogram: Option<PathBuf>,
 }
 
+/// What `transcribe` is given.
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("{TRANSCRIBE_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct TranscribeArguments {
+    /// The recording: of one that is long, the first 12 seconds of speech are heard
+    pub(crate) audio: PathBuf,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) transcription: TranscriptionSettings,
+}
+
 /// What `models` is given.
 #[derive(Args, Debug)]
 pub(crate) struct ModelsArguments {
@@ -418,7 +442,7 @@ pub(crate) struct ModelsListArguments {
 /// What a command about one model is given.
 #[derive(Args, Debug)]
 pub(crate) struct NamedModelArguments {
-    /// A name of `f5tts models list`
+    /// A name of `f5tts models list`, or the repository of a Whisper model such as `openai/whisper-small`
     pub(crate) name: String,
     /// Print JSON
     #[arg(long)]
@@ -513,8 +537,13 @@ const ALIGN_EXAMPLES: &str = "Examples:
   f5tts align anna.wav --text \"What Anna says in it.\"
   f5tts align anna.wav --text \"What Anna says in it.\" --json --spectrogram anna.png";
 
+const TRANSCRIBE_EXAMPLES: &str = "Examples:
+  f5tts transcribe anna.wav > anna.txt
+  f5tts transcribe anna.wav --asr-model openai/whisper-small --json";
+
 const MODELS_GET_EXAMPLES: &str = "Examples:
   f5tts models get F5TTS_v1_Base
+  f5tts models get openai/whisper-large-v3-turbo
   HF_ENDPOINT=https://mirror.example f5tts models get F5TTS_v1_Base";
 
 const BENCH_EXAMPLES: &str = "Examples:

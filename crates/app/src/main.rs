@@ -18,6 +18,7 @@ mod models_command;
 mod output;
 mod pages;
 mod progress;
+mod recogniser;
 mod report;
 mod runpod;
 mod say;
@@ -26,6 +27,7 @@ mod stage_dump;
 mod table;
 mod text_source;
 mod timings;
+mod transcribe;
 mod voices;
 mod voices_command;
 mod wiring;
@@ -47,6 +49,7 @@ fn run(cli: Cli, started: Instant) -> Result<(), Failure> {
     match cli.command {
         Command::Say(arguments) => say::run(&arguments),
         Command::Align(arguments) => align::run(&arguments),
+        Command::Transcribe(arguments) => transcribe::run(&arguments),
         Command::Worker(arguments) => runpod::run(&arguments),
         Command::Voices(arguments) => voices_command::run(&arguments),
         Command::Job(arguments) => job_command::run(&arguments),

@@ -21,6 +21,7 @@ use crate::{
     models::ModelFiles,
     output::{self, Output},
     progress::{ProgressLine, Watch},
+    recogniser,
     report::{self, Metrics, Report, milliseconds, rounded},
     spectrogram::Spectrogram,
     stage_dump::StageDump,
@@ -303,7 +304,8 @@ struct Cast {
 
 impl Cast {
     fn new(arguments: &SayArguments, script: &Script) -> Result<Self, Failure> {
-        let book = VoiceBook::new(&arguments.voice)?;
+        let book =
+            VoiceBook::new(&arguments.voice, recogniser::transcription(&arguments.transcription))?;
         let mut cast = Self { voices: Vec::new(), parts: Vec::new() };
         let mut names: Vec<Option<&str>> = Vec::new();
         for piece in script.pieces() {

@@ -8,12 +8,15 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, ensure};
+use bytes::Bytes;
 use f5tts_engine::{Voice, audio::DecodeLimits};
+use f5tts_service::transcription::Transcription;
 
 use crate::{
     config::VoiceSettings,
     demo,
-    failure::{Failure, OrBadInput},
+    failure::{Failure, OrBadInput, say},
+    transcribe::hear,
 };
 
 /// What in a directory of voices is a recording.
@@ -27,6 +30,7 @@ const MAX_TRANSCRIPT_BYTES: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct VoiceBook<'a> {
     settings: &'a VoiceSettings,
+    transcription: Transcription,
     known: BTreeMap<String, Source>,
 }
 
@@ -46,7 +50,12 @@ enum Source {
 impl<'a> VoiceBook<'a> {
     /// The bundled voices, then those of the directory, then those that were added one by one; a
     /// later one takes the place of an earlier one of its name.
-    pub(crate) fn new(settings: &'a VoiceSettings) -> Result<Self, Failure> {
+    ///
+    /// Recordings without a transcript are heard by `transcription`.
+    pub(crate) fn new(
+        settings: &'a VoiceSettings,
+        transcription: Transcription,
+    ) -> Result<Self, Failure> {
         let bundled = demo::VOICES.iter();
         let mut known: BTreeMap<_, _> = bundled
             .map(|voice| (voice.name.to_owned(), Source::Bundled(voice)))
@@ -63,7 +72,7 @@ impl<'a> VoiceBook<'a> {
         for added in &settings.add_voice {
             known.insert(added.name.clone(), Source::File(added.path.clone()));
         }
-        Ok(Self { settings, known })
+        Ok(Self { settings, transcription, known })
     }
 
     /// The voice that speaks where no tag says otherwise: a known one, or a recording.
@@ -76,8 +85,8 @@ impl<'a> VoiceBook<'a> {
                     "the voice {name} has its own transcript: give `--ref-text` with a recording"
                 )));
             }
-            Some(source) => source.open(transcript)?,
-            None if Path::new(name).exists() => open_file(Path::new(name), transcript)?,
+            Some(source) => self.open(source, transcript)?,
+            None if Path::new(name).exists() => self.open_file(Path::new(name), transcript)?,
             None => return Err(self.unknown(name, ", and there is no such file")),
         };
         Ok(NamedVoice { name: name.to_owned(), voice })
@@ -86,7 +95,7 @@ impl<'a> VoiceBook<'a> {
     /// The voice that a tag names.
     pub(crate) fn tagged(&self, name: &str) -> Result<NamedVoice, Failure> {
         let source = self.known.get(name).ok_or_else(|| self.unknown(name, ""))?;
-        Ok(NamedVoice { name: name.to_owned(), voice: source.open(None)? })
+        Ok(NamedVoice { name: name.to_owned(), voice: self.open(source, None)? })
     }
 
     /// A voice by its name, or by that of its file, as `f5tts voices list` shows it.
@@ -102,24 +111,58 @@ impl<'a> VoiceBook<'a> {
             .or_else(|| by_file().filter(|_| !is_here))
     }
 
-    fn unknown(&self, name: &str, also: &str) -> Failure {
-        let known: Vec<_> = self.known.keys().map(String::as_str).collect();
-        Failure::bad_input(format!("unknown voice `{name}`{also}; known are {}", known.join(", ")))
-    }
-}
-
-impl Source {
-    fn open(&self, transcript: Option<&str>) -> Result<Voice, Failure> {
-        match self {
-            Self::Bundled(voice) => {
+    fn open(&self, source: &Source, transcript: Option<&str>) -> Result<Voice, Failure> {
+        match source {
+            Source::Bundled(voice) => {
                 let transcript = voice.transcript.trim_end();
                 let opened = Voice::from_bytes(voice.recording, transcript);
                 Ok(opened.with_context(|| {
                     format!("the voice {} of this program is damaged", voice.name)
                 })?)
             }
-            Self::File(path) => open_file(path, transcript),
+            Source::File(path) => self.open_file(path, transcript),
         }
+    }
+
+    fn open_file(&self, path: &Path, transcript: Option<&str>) -> Result<Voice, Failure> {
+        let in_voice = || format!("the voice `{}`", path.display());
+        let recording = read(path, DecodeLimits::default().bytes as u64);
+        let recording = Bytes::from(recording.or_bad_input_in(in_voice())?);
+        let transcript = match transcript {
+            Some(transcript) => Some(transcript.to_owned()),
+            None => transcript_beside(path).or_bad_input_in(in_voice())?,
+        };
+        let transcript = match transcript {
+            Some(transcript) => transcript,
+            None => self.hear(path, &recording)?,
+        };
+        Voice::from_bytes(&recording, &transcript).or_bad_input_in(in_voice())
+    }
+
+    /// What is said in a recording of which nobody says it.
+    fn hear(&self, path: &Path, recording: &Bytes) -> Result<String, Failure> {
+        let text_file = path.with_extension("txt");
+        if let Err(absence) = self.transcription.model() {
+            return Err(Failure::bad_input(format!(
+                "the voice `{}`: it needs a transcript: give what is said in it with `--ref-text`, or write it to `{}`; {absence}",
+                path.display(),
+                text_file.display()
+            )));
+        }
+        let heard = hear(&self.transcription, path, recording.clone())?;
+        say(format_args!(
+            "`{}` was transcribed as “{}” (confidence {:.2}): write that to `{}` and it is not heard again",
+            path.display(),
+            heard.text,
+            heard.confidence(),
+            text_file.display()
+        ));
+        Ok(heard.text)
+    }
+
+    fn unknown(&self, name: &str, also: &str) -> Failure {
+        let known: Vec<_> = self.known.keys().map(String::as_str).collect();
+        Failure::bad_input(format!("unknown voice `{name}`{also}; known are {}", known.join(", ")))
     }
 }
 
@@ -142,28 +185,15 @@ fn recordings(directory: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     Ok(found)
 }
 
-fn open_file(path: &Path, transcript: Option<&str>) -> Result<Voice, Failure> {
-    try_open_file(path, transcript).or_bad_input_in(format!("the voice `{}`", path.display()))
-}
-
-fn try_open_file(path: &Path, transcript: Option<&str>) -> anyhow::Result<Voice> {
-    let recording = read(path, DecodeLimits::default().bytes as u64)?;
-    let transcript = match transcript {
-        Some(transcript) => transcript.to_owned(),
-        None => transcript_beside(path)?,
-    };
-    Ok(Voice::from_bytes(&recording, &transcript)?)
-}
-
-/// What stands in `anna.txt` beside `anna.wav`.
-fn transcript_beside(recording: &Path) -> anyhow::Result<String> {
+/// What stands in `anna.txt` beside `anna.wav`, if there is one.
+fn transcript_beside(recording: &Path) -> anyhow::Result<Option<String>> {
     let path = recording.with_extension("txt");
-    ensure!(
-        path.is_file() && path != recording,
-        "it needs a transcript: give what is said in it with `--ref-text`, or write it to `{}`",
-        path.display()
-    );
-    read_transcript(&path).with_context(|| format!("its transcript `{}`", path.display()))
+    if !path.is_file() || path == recording {
+        return Ok(None);
+    }
+    read_transcript(&path)
+        .with_context(|| format!("its transcript `{}`", path.display()))
+        .map(Some)
 }
 
 /// What stands in a file about a recording.

@@ -8,15 +8,19 @@ use f5tts_engine::audio::DecodeLimits;
 use f5tts_service::{
     request::{Material, UploadRequest},
     storage::VoiceName,
-    voices::{VoiceEntry, Voices, check::VoiceReport},
+    voices::{
+        VoiceEntry, Voices,
+        check::{Said, VoiceReport},
+    },
 };
 use serde_json::Value;
 
 use crate::{
     assembly,
     cli::{VoicesAction, VoicesAddArguments, VoicesArguments},
-    failure::{Failure, OrBadInput},
+    failure::{Failure, OrBadInput, say},
     output::answer,
+    progress::ProgressLine,
     table::{seconds, table},
     voices,
 };
@@ -57,17 +61,18 @@ async fn add(voices: &Voices, arguments: &VoicesAddArguments, json: bool) -> Res
         (None, Some(path)) => Some(read_text(path)?),
         (None, None) => beside(&arguments.recording)?,
     };
+    let stored_as = match &arguments.name {
+        Some(text) => name(text)?,
+        None => name(&file_name(&arguments.recording)?)?,
+    };
     let request = UploadRequest {
-        name: match &arguments.name {
-            Some(text) => name(text)?,
-            None => name(&file_name(&arguments.recording)?)?,
-        },
+        name: stored_as.clone(),
         recording: Material::Given(read(&arguments.recording)?),
         transcript: transcript
             .filter(|text| !text.trim().is_empty())
             .map(|text| Material::Given(Bytes::from(text))),
     };
-    let uploaded = match voices.upload(request).await {
+    let mut uploaded = match voices.upload(request).await {
         Ok(uploaded) => uploaded,
         Err(failure) => {
             if json {
@@ -76,10 +81,27 @@ async fn add(voices: &Voices, arguments: &VoicesAddArguments, json: bool) -> Res
             return Err(failure.into());
         }
     };
+    if uploaded["voice"]["transcript"] == "missing" {
+        transcribe(voices, &stored_as, &mut uploaded["voice"]).await;
+    }
     answer(json, &uploaded, || {
         let status = uploaded["status"].as_str().unwrap_or_default();
         format!("{status}\n{}", report_lines(&uploaded["voice"]))
     })
+}
+
+/// Has a voice without transcript written down, if somebody hears it. The voice is stored in any case.
+async fn transcribe(voices: &Voices, name: &VoiceName, report: &mut Value) {
+    if voices.transcription().model().is_err() {
+        return; // The report says so.
+    }
+    let line = ProgressLine::start("writing down what is said", false);
+    let transcribed = voices.transcribe(name).await;
+    line.clear();
+    match transcribed {
+        Ok(transcribed) => *report = transcribed,
+        Err(failure) => say(format_args!("warning: {failure}")),
+    }
 }
 
 /// What is called as the recording but `.txt`, and lies beside it.
@@ -147,7 +169,11 @@ async fn check(
             Some(text) => Some(text.to_owned()),
             None => beside(path)?,
         };
-        let report = VoiceReport::of(&file_name(path)?, &read(path)?, transcript.as_deref());
+        let said = match &transcript {
+            Some(text) => Said::Given(text),
+            None => Said::Unknown(voices.transcription().model()),
+        };
+        let report = VoiceReport::of(&file_name(path)?, &read(path)?, &said);
         serde_json::to_value(report).context("could not write JSON")?
     } else {
         voices.check(&name(voice)?).await?
@@ -175,9 +201,27 @@ fn described(report: &Value) -> String {
     text + &report_lines(report)
 }
 
+/// What a recogniser heard, how sure it is, and how well the transcript fits.
+fn transcription_line(report: &Value) -> String {
+    let mut text = String::new();
+    let heard = &report["transcription"];
+    if let Some(words) = heard["text"].as_str() {
+        let model = heard["model"].as_str().unwrap_or_default();
+        let confidence = &heard["confidence"];
+        text.push_str(&format!(
+            "{:26}“{words}” ({model}, confidence {confidence})\n",
+            "transcription"
+        ));
+    }
+    if let Some(confidence) = report["transcript_fit"]["confidence"].as_f64() {
+        text.push_str(&format!("{:26}{confidence}\n", "transcript fit"));
+    }
+    text
+}
+
 /// What a report found, a line each.
 fn report_lines(report: &Value) -> String {
-    let mut text = String::new();
+    let mut text = transcription_line(report);
     for (kind, label) in [
         ("errors", "error"),
         ("warnings", "warning"),

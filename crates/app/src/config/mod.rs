@@ -17,7 +17,7 @@ pub(crate) use environment::{OTHER_NAMES, is_secret};
 pub(crate) use service_settings::{DataDirectory, JobSettings, PlatformSettings, StoreSettings};
 pub(crate) use settings::{
     DefaultVoice, HubSettings, ModelSettings, NetworkSettings, OutputSettings, SpeechSettings,
-    VoiceSettings,
+    TranscriptionSettings, VoiceSettings,
 };
 pub(crate) use values::{SampleRate, Seed};
 

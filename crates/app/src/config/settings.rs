@@ -119,6 +119,23 @@ pub(crate) struct HubSettings {
     pub(crate) network: NetworkSettings,
 }
 
+/// What writes down what is said in recordings without a transcript.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Transcription")]
+pub(crate) struct TranscriptionSettings {
+    /// The Whisper model that writes down what is said in a voice without a transcript, or `off`
+    ///
+    /// It is a repository on the hub, such as `openai/whisper-small`, or a directory. It is loaded when such a voice is
+    /// first used, and not before.
+    #[arg(
+        long,
+        env = "ASR_MODEL",
+        value_name = "REPOSITORY|DIR|off",
+        default_value = "openai/whisper-large-v3-turbo"
+    )]
+    pub(crate) asr_model: String,
+}
+
 /// Requests that go out.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Network")]

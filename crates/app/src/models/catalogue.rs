@@ -1,3 +1,6 @@
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use f5tts_service::storage::Repository;
 use serde::Serialize;
 
 /// The model that `auto` prefers.
@@ -33,6 +36,8 @@ pub(crate) enum Kind {
     Speech,
     /// It makes the sound of what another one speaks.
     Vocoder,
+    /// It writes down what is said.
+    Transcription,
 }
 
 /// A file in a repository on the hub.
@@ -54,6 +59,7 @@ pub(crate) enum Role {
     Checkpoint,
     Vocab,
     Config,
+    Generation,
 }
 
 const TERMS_NC: &str =
@@ -153,7 +159,48 @@ pub(crate) const KNOWN: [KnownModel; 4] = [
     },
 ];
 
+/// The files of a Whisper model, as they lie in its repository. The small ones first: they tell whether it is one.
+static WHISPER_FILES: [KnownFile; 4] = [
+    whisper_file("config.json", Role::Config),
+    whisper_file("generation_config.json", Role::Generation),
+    whisper_file("tokenizer.json", Role::Vocab),
+    whisper_file("model.safetensors", Role::Checkpoint),
+];
+
+const fn whisper_file(path: &'static str, role: Role) -> KnownFile {
+    KnownFile { path, role, bytes: None, sha256: None }
+}
+
+/// Those that were named: there are few in a process, so they live as long as it does.
+static NAMED_WHISPERS: LazyLock<Mutex<Vec<&'static KnownModel>>> = LazyLock::new(Mutex::default);
+
 impl KnownModel {
+    /// The Whisper model of a repository on the hub, `ORG/NAME`; nothing if that is no name of one.
+    ///
+    /// Whether there is such a repository, and a Whisper model in it, is known when it is fetched.
+    pub(crate) fn whisper(name: &str) -> Option<&'static Self> {
+        Repository::try_from(name).ok()?;
+        let mut named = NAMED_WHISPERS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = named.iter().find(|known| known.name == name) {
+            return Some(known);
+        }
+        let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+        let model: &'static Self = Box::leak(Box::new(Self {
+            name,
+            kind: Kind::Transcription,
+            repository: name,
+            licence: "of its repository",
+            terms: "Whisper's own models may be used for any purpose",
+            about: "writes down what is said",
+            preset: None,
+            files: &WHISPER_FILES,
+        }));
+        named.push(model);
+        Some(model)
+    }
+
     /// A model by its name.
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
         KNOWN.iter().find(|model| model.name == name)

@@ -191,7 +191,9 @@ pub(crate) fn verify(name: &str, settings: &HubSettings) -> Result<Vec<FileCheck
 }
 
 fn known(name: &str) -> Result<&'static KnownModel, ModelsError> {
-    KnownModel::find(name).ok_or_else(|| resolve::unknown(name))
+    KnownModel::find(name)
+        .or_else(|| KnownModel::whisper(name))
+        .ok_or_else(|| resolve::unknown(name))
 }
 
 fn listed(model: &'static KnownModel, caches: &Caches) -> ListedModel {

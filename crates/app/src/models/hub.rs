@@ -161,7 +161,7 @@ impl<'a> Hub<'a> {
                 "accept the terms of the repository in a browser, and set HF_TOKEN to a token that may read it"
             }
             StatusCode::NOT_FOUND => {
-                "the file was moved or removed, or the mirror does not have it"
+                "the file was moved or removed, the name of the repository is wrong, or the mirror does not have it"
             }
             StatusCode::TOO_MANY_REQUESTS => "wait some minutes, or set HF_TOKEN",
             _ => "try again later",

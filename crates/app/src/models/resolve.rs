@@ -152,10 +152,10 @@ pub(super) fn how_to_place(model: &'static KnownModel, settings: &HubSettings) -
     let preset = model
         .preset
         .map(|preset| format!(" --model-config {preset}"));
-    let flag = if model.kind == Kind::Vocoder {
-        "vocoder"
-    } else {
-        "model"
+    let flag = match model.kind {
+        Kind::Speech => "model",
+        Kind::Vocoder => "vocoder",
+        Kind::Transcription => "asr-model",
     };
     format!(
         "put these files into a directory DIR and give `--{flag} DIR{}`: {}",

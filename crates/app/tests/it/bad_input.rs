@@ -75,7 +75,7 @@ fn a_recording_without_transcript() {
     let message = sandbox
         .say("Hello there.", &["--voice", "anna.wav"])
         .error(2);
-    assert_snapshot!(message, @"error: the voice `anna.wav`: it needs a transcript: give what is said in it with `--ref-text`, or write it to `anna.txt`");
+    assert_snapshot!(message, @"error: the voice `anna.wav`: it needs a transcript: give what is said in it with `--ref-text`, or write it to `anna.txt`; this build has no recogniser (it was built without the feature `asr`)");
     let message = sandbox
         .say("Hello there.", &["--voice", "anna.wav", "--ref-text", " "])
         .error(2);

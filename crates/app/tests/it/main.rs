@@ -13,6 +13,7 @@ mod jobs;
 mod pages;
 mod readme;
 mod say;
+mod transcribe;
 mod voices;
 
 use std::{

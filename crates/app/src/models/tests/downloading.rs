@@ -7,7 +7,7 @@ use f5tts_service::storage::Secret;
 use super::{
     super::{
         catalogue::KnownFile,
-        commands::{check, fetch_missing},
+        commands::{LocatedFile, check, fetch_missing},
         fake_hub::{FakeHub, Faults},
     },
     *,
@@ -366,4 +366,43 @@ fn a_check_tells_the_states_of_files_apart() {
         fs::write(&blob, "x").unwrap();
         assert_eq!(states("F5TTS_Base")[1], FileState::Damaged);
     }
+}
+
+#[test]
+fn a_whisper_model_comes_from_any_repository_and_once() {
+    let hub = FakeHub::start(CONTENT, SHA256, Faults::default());
+    let machine = machine(&hub);
+    let name = "openai/whisper-tiny";
+    let fetched = get(name, &machine.settings, &mut ()).unwrap();
+    let files: Vec<_> = fetched.iter().map(|file| file.file).collect();
+    let expected = [
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "model.safetensors",
+    ];
+    assert_eq!(files, expected);
+    let directory = machine.path("hf/hub/models--openai--whisper-tiny/snapshots/0123456789abcdef");
+    let paths = path(name, &machine.settings).unwrap().files;
+    let is_there = |file: &LocatedFile| file.path.parent() == Some(&directory);
+    assert!(paths.iter().all(is_there), "{paths:?}");
+    let again = get(name, &machine.settings, &mut ()).unwrap();
+    assert!(again.iter().all(|file| file.was_here));
+}
+
+#[test]
+fn a_repository_that_is_not_there_or_may_not_be_asked_says_so() {
+    let missing = Faults { status: Some(404), ..Faults::default() };
+    let hub = FakeHub::start(CONTENT, SHA256, missing);
+    let mut machine = machine(&hub);
+    let message = get("openai/whisper-huge", &machine.settings, &mut ())
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("answered 404 for `config.json`"), "{message}");
+    machine.settings.hf_hub_offline = true;
+    let message = get("openai/whisper-huge", &machine.settings, &mut ())
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
+    assert!(message.contains("`--asr-model DIR`"), "{message}");
 }
