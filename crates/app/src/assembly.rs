@@ -130,8 +130,15 @@ pub(crate) fn voices(settings: Settings<'_>, storage: Arc<dyn Storage>) -> Resul
         recording: voice.recording,
         transcript: voice.transcript,
     });
+    let bucket = settings.store.has_models().then(|| Arc::clone(&storage));
     let voices = Voices::new(storage, fetcher, bundled.collect(), settings.voice.voice.clone());
-    Ok(voices.heard_by(recogniser::transcription(settings.transcription)))
+    let limit = Duration::from_secs(settings.jobs.processing_timeout);
+    Ok(voices.heard_by(recogniser::transcription(
+        settings.transcription,
+        settings.hub,
+        bucket,
+        limit,
+    )))
 }
 
 /// The whole service. Its model is loaded meanwhile.
@@ -180,7 +187,7 @@ async fn bring_model(
 ) -> Result<(), Failure> {
     let hub = settings.hub.for_models();
     let name = settings.model.model.clone();
-    if settings.store.s3_bucket.is_some() && settings.store.enable_s3_model_cache {
+    if settings.store.has_models() {
         let fetched = models::fetch_from_bucket(&name, &hub, storage).await;
         fetched.context("could not bring the model from the bucket")?;
     }

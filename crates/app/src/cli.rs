@@ -406,6 +406,8 @@ pub(crate) struct TranscribeArguments {
 
     #[command(flatten)]
     pub(crate) transcription: TranscriptionSettings,
+    #[command(flatten)]
+    pub(crate) hub: HubSettings,
 }
 
 /// What `models` is given.

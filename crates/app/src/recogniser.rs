@@ -1,17 +1,137 @@
-//! What writes down what is said in recordings without a transcript.
+//! What writes down what is said in recordings without a transcript: Whisper, brought and loaded when it is needed.
 
-use f5tts_service::transcription::{Absence, Transcription};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use crate::config::TranscriptionSettings;
+use f5tts_asr::{AsrError, ModelFiles, Options, Whisper};
+use f5tts_kernels::{Cpu, CpuOptions};
+use f5tts_service::{
+    storage::Storage,
+    transcription::{Heard, Listening, TranscribeError, Transcriber, Transcription},
+};
+
+use crate::{
+    config::{HubSettings, TranscriptionSettings},
+    models::{self, Role, TerminalProgress},
+};
 
 /// The model that stands for none.
 const OFF: &str = "off";
+/// People press Ctrl-C.
+const NO_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// What hears recordings, or why nobody does.
-pub(crate) fn transcription(settings: &TranscriptionSettings) -> Transcription {
-    Transcription::absent(if settings.asr_model.eq_ignore_ascii_case(OFF) {
-        Absence::Forbidden
-    } else {
-        Absence::NotBuilt
-    })
+/// What hears recordings for a command, for as long as it takes.
+pub(crate) fn for_people(settings: &TranscriptionSettings, hub: &HubSettings) -> Transcription {
+    transcription(settings, hub, None, NO_LIMIT)
+}
+
+/// What hears recordings, each for no longer than `limit`; its model may lie in a bucket.
+pub(crate) fn transcription(
+    settings: &TranscriptionSettings,
+    hub: &HubSettings,
+    bucket: Option<Arc<dyn Storage>>,
+    limit: Duration,
+) -> Transcription {
+    if settings.asr_model.eq_ignore_ascii_case(OFF) {
+        return Transcription::absent();
+    }
+    let recogniser = Recogniser {
+        model: settings.asr_model.clone(),
+        options: Options { language: settings.asr_language.clone() },
+        hub: hub.for_models(),
+        bucket,
+    };
+    Transcription::by(Arc::new(recogniser), limit)
+}
+
+#[derive(Debug)]
+struct Recogniser {
+    /// A directory, or a repository on the hub.
+    model: String,
+    options: Options,
+    hub: models::HubSettings,
+    bucket: Option<Arc<dyn Storage>>,
+}
+
+impl Transcriber for Recogniser {
+    fn model(&self) -> &str {
+        &self.model
+    }
+
+    fn transcribe(&self, task: &Listening) -> Result<Heard, TranscribeError> {
+        let files = self.files(task)?;
+        task.begun.notify_one();
+        let transcript = Cpu::new(CpuOptions::default())
+            .map_err(AsrError::from)
+            .and_then(|cpu| Whisper::load(Arc::new(cpu), &files))
+            .and_then(|whisper| {
+                whisper.transcribe(&task.samples, task.sample_rate_hz, &self.options, &task.stop)
+            })
+            .map_err(|error| self.failure(error))?;
+        Ok(Heard {
+            text: transcript.text,
+            language: transcript.language,
+            mean_log_probability: transcript.mean_log_probability.into(),
+            no_speech_probability: transcript.no_speech_probability.map(Into::into),
+            compression_ratio: transcript.compression_ratio.into(),
+        })
+    }
+}
+
+impl Recogniser {
+    /// The files of the model, which are fetched if need be.
+    fn files(&self, task: &Listening) -> Result<ModelFiles, TranscribeError> {
+        let directory = Path::new(&self.model);
+        if directory.is_dir() {
+            return ModelFiles::in_directory(directory).map_err(|error| self.failure(error));
+        }
+        if !models::is_repository(&self.model) {
+            let reason = "it is neither a directory nor a repository on the hub, such as openai/whisper-small";
+            return Err(self.unusable(&anyhow::anyhow!(reason)));
+        }
+        if let Some(bucket) = &self.bucket {
+            let brought = models::fetch_whisper_from_bucket(&self.model, &self.hub, bucket);
+            // This runs on a thread that the runtime keeps for work that waits.
+            tokio::runtime::Handle::current()
+                .block_on(brought)
+                .map_err(|error| self.unusable(&error.into()))?;
+        }
+        let stop = task.stop.clone();
+        let mut progress = TerminalProgress::new(move || stop.is_stopped());
+        models::get(&self.model, &self.hub, &mut progress)
+            .and_then(|_| models::path(&self.model, &self.hub))
+            .map_err(|error| match error {
+                models::ModelsError::Stopped { .. } => TranscribeError::Stopped,
+                error => self.unusable(&error.into()),
+            })
+            .and_then(|paths| {
+                let find = |role| {
+                    let path = paths.of(role).map(Path::to_owned);
+                    path.ok_or_else(|| self.unusable(&anyhow::anyhow!("a file of it is missing")))
+                };
+                Ok(ModelFiles {
+                    config: find(Role::Config)?,
+                    generation_config: paths.of(Role::Generation).map(Path::to_owned),
+                    tokenizer: find(Role::Vocab)?,
+                    weights: find(Role::Checkpoint)?,
+                })
+            })
+    }
+
+    fn failure(&self, error: AsrError) -> TranscribeError {
+        match error {
+            AsrError::Stopped => TranscribeError::Stopped,
+            AsrError::NoSpeech => TranscribeError::NoSpeech,
+            AsrError::Recording(reason) => TranscribeError::Recording { reason: reason.to_owned() },
+            AsrError::Kernel(f5tts_kernels::Error::Memory { .. }) => TranscribeError::OutOfMemory {
+                model: self.model.clone(),
+                reason: error.to_string(),
+            },
+            error => self.unusable(&error.into()),
+        }
+    }
+
+    /// The model cannot be used because of an error and all that led to it.
+    fn unusable(&self, error: &anyhow::Error) -> TranscribeError {
+        TranscribeError::Model { model: self.model.clone(), reason: format!("{error:#}") }
+    }
 }

@@ -304,8 +304,10 @@ struct Cast {
 
 impl Cast {
     fn new(arguments: &SayArguments, script: &Script) -> Result<Self, Failure> {
-        let book =
-            VoiceBook::new(&arguments.voice, recogniser::transcription(&arguments.transcription))?;
+        let book = VoiceBook::new(
+            &arguments.voice,
+            recogniser::for_people(&arguments.transcription, &arguments.hub),
+        )?;
         let mut cast = Self { voices: Vec::new(), parts: Vec::new() };
         let mut names: Vec<Option<&str>> = Vec::new();
         for piece in script.pieces() {

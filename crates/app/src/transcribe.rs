@@ -36,7 +36,7 @@ struct Report<'a> {
 
 /// Writes down what is said.
 pub(crate) fn run(arguments: &TranscribeArguments) -> Result<(), Failure> {
-    let transcription = recogniser::transcription(&arguments.transcription);
+    let transcription = recogniser::for_people(&arguments.transcription, &arguments.hub);
     let in_recording = || format!("the recording `{}`", arguments.audio.display());
     let recording = read(&arguments.audio, DecodeLimits::default().bytes as u64)
         .or_bad_input_in(in_recording())?;

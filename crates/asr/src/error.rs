@@ -70,7 +70,7 @@ pub enum AsrError {
     /// The recording holds nothing, or values that are no numbers.
     #[error("the recording {0}")]
     Recording(&'static str),
-    /// Nobody speaks.
+    /// There is no sound at all.
     #[error("no speech was found in the recording; give its text, or another recording")]
     NoSpeech,
     /// The network computed values that are no numbers.

@@ -24,11 +24,6 @@ pub const SAMPLE_RATE_HZ: u32 = 16_000;
 /// Seconds of a recording that are heard; the rest is not.
 pub const LONGEST_RECORDING_S: u32 = 30;
 
-/// A text that compresses better than this repeats itself, by Whisper's own rule.
-const MOST_COMPRESSION: f32 = 2.4;
-/// Nobody speaks where the model says so with this probability and is unsure of the text: Whisper's own rule.
-const NO_SPEECH: f32 = 0.6;
-const UNSURE: f32 = -1.0;
 /// Recordings in which nothing is louder hold no speech: half a step of 16 bits.
 const SILENCE: f32 = 1.5e-5;
 const KNOWN_SHOWN: usize = 12;
@@ -49,12 +44,11 @@ pub struct Transcript {
     pub language: Option<String>,
     /// The mean natural logarithm of the tokens' probabilities: how sure the model is. Zero is certainty.
     pub mean_log_probability: f32,
-    /// The probability that nobody speaks, of models that tell.
+    /// The probability that nobody speaks, of models that tell. Above 0.6, Whisper's own program believes it, unless the
+    /// mean log-probability is above −1.
     pub no_speech_probability: Option<f32>,
-    /// Bytes of the text over those that it compresses to.
+    /// Bytes of the text over those that it compresses to: above 2.4, Whisper's own program takes it for a loop.
     pub compression_ratio: f32,
-    /// The text repeats itself, as when the model is caught in a loop.
-    pub repetitive: bool,
     /// The recording was longer than is heard.
     pub cut: bool,
     /// The tokens of the text.
@@ -104,7 +98,7 @@ impl<B: Backend> Whisper<B> {
     /// Greedily and without times, as the pipeline of transformers that the official code calls.
     ///
     /// # Errors
-    /// [`AsrError::NoSpeech`] where nobody speaks, a language that the model does not know, damaged weights, or that
+    /// [`AsrError::NoSpeech`] where there is no sound at all, a language that the model does not know, damaged weights, or that
     /// somebody asked to stop.
     pub fn transcribe(
         &self,
@@ -118,21 +112,17 @@ impl<B: Backend> Whisper<B> {
         let mel = features::log_mel(&heard, self.config.num_mel_bins);
         let encoded = encoder::encode(&*self.backend, &self.weights, &self.config, &mel, stop)?;
         let decoded = self.decode(&encoded, language, stop)?;
-        let text = self.vocabulary.text(&decoded.tokens).trim().to_owned();
-        let silent = decoded
-            .no_speech
-            .is_some_and(|probability| probability > NO_SPEECH);
-        if text.is_empty() || (silent && decoded.log_probability < UNSURE) {
-            return Err(AsrError::NoSpeech);
-        }
-        let compression_ratio = compression_ratio(&text);
+        let text = self
+            .vocabulary
+            .text(&decoded.tokens)
+            .replace(char::is_control, "");
+        let text = text.trim().to_owned();
         Ok(Transcript {
+            compression_ratio: compression_ratio(&text),
             text,
             language: decoded.language,
             mean_log_probability: decoded.log_probability,
             no_speech_probability: decoded.no_speech,
-            compression_ratio,
-            repetitive: compression_ratio > MOST_COMPRESSION,
             cut: heard.len() > SAMPLES,
             tokens: decoded.tokens,
         })

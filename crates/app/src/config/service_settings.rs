@@ -225,6 +225,11 @@ pub(crate) struct PlatformSettings {
 }
 
 impl StoreSettings {
+    /// Whether models are looked for in the store.
+    pub(crate) const fn has_models(&self) -> bool {
+        self.s3_bucket.is_some() && self.enable_s3_model_cache
+    }
+
     /// How long a store that does not answer is waited for.
     pub(crate) const fn patience(&self) -> Duration {
         Duration::from_secs(self.startup_timeout)

@@ -134,6 +134,15 @@ pub(crate) struct TranscriptionSettings {
         default_value = "openai/whisper-large-v3-turbo"
     )]
     pub(crate) asr_model: String,
+
+    /// The language of recordings without a transcript, such as `en`, for a model that would have to guess it
+    #[arg(
+        long,
+        env = "ASR_LANGUAGE",
+        value_name = "CODE",
+        hide_short_help = true
+    )]
+    pub(crate) asr_language: Option<String>,
 }
 
 /// Requests that go out.

@@ -30,6 +30,18 @@ pub(crate) async fn fetch_from_bucket(
     }
 }
 
+/// Brings what is missing of a Whisper model from the bucket.
+pub(crate) async fn fetch_whisper_from_bucket(
+    repository: &str,
+    settings: &HubSettings,
+    storage: &Arc<dyn Storage>,
+) -> Result<(), MirrorError> {
+    match KnownModel::whisper(repository) {
+        Some(model) => fetch(std::iter::once(model), settings, storage).await,
+        None => Ok(()),
+    }
+}
+
 async fn fetch(
     parts: impl Iterator<Item = &'static KnownModel>,
     settings: &HubSettings,

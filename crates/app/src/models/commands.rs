@@ -37,6 +37,14 @@ pub(crate) struct ModelPaths {
     pub(crate) files: Vec<LocatedFile>,
 }
 
+impl ModelPaths {
+    /// Where the file of a role lies.
+    pub(crate) fn of(&self, role: Role) -> Option<&Path> {
+        let file = self.files.iter().find(|file| file.role == role);
+        file.map(|file| file.path.as_path())
+    }
+}
+
 /// Where one file lies.
 #[derive(Debug, Serialize)]
 pub(crate) struct LocatedFile {
@@ -188,6 +196,11 @@ pub(crate) fn verify(name: &str, settings: &HubSettings) -> Result<Vec<FileCheck
         check(part, file, found.as_deref())
     });
     checks.collect()
+}
+
+/// Whether a name is that of a repository, `ORG/NAME`.
+pub(crate) fn is_repository(name: &str) -> bool {
+    KnownModel::whisper(name).is_some()
 }
 
 fn known(name: &str) -> Result<&'static KnownModel, ModelsError> {

@@ -25,11 +25,11 @@ mod tests;
 use self::progress::DownloadObserver;
 
 pub(crate) use self::{
-    bucket::fetch_from_bucket,
+    bucket::{fetch_from_bucket, fetch_whisper_from_bucket},
     catalogue::{DEMO, Kind, KnownFile, KnownModel, Role},
     commands::{
-        FetchedFile, FileCheck, FileState, ListedModel, ModelPaths, get, is_to_be_fetched, list,
-        path, verify,
+        FetchedFile, FileCheck, FileState, ListedModel, ModelPaths, get, is_repository,
+        is_to_be_fetched, list, path, verify,
     },
     error::ModelsError,
     progress::TerminalProgress,

@@ -73,9 +73,9 @@ fn a_recording_without_transcript() {
     fs::copy(crate::repository().join("models/demo/voices/slt.wav"), sandbox.path("anna.wav"))
         .unwrap();
     let message = sandbox
-        .say("Hello there.", &["--voice", "anna.wav"])
+        .say("Hello there.", &["--voice", "anna.wav", "--asr-model", "off"])
         .error(2);
-    assert_snapshot!(message, @"error: the voice `anna.wav`: it needs a transcript: give what is said in it with `--ref-text`, or write it to `anna.txt`; this build has no recogniser (it was built without the feature `asr`)");
+    assert_snapshot!(message, @"error: the voice `anna.wav`: it needs a transcript: give what is said in it with `--ref-text`, or write it to `anna.txt`; transcription is switched off (ASR_MODEL is `off`)");
     let message = sandbox
         .say("Hello there.", &["--voice", "anna.wav", "--ref-text", " "])
         .error(2);

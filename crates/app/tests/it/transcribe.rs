@@ -1,7 +1,8 @@
-//! `f5tts transcribe`, and voices without a transcript, where nobody hears them.
+//! `f5tts transcribe`, and voices without a transcript.
 
 use std::fs;
 
+use f5tts_testkit::Golden;
 use insta::assert_snapshot;
 
 use crate::Sandbox;
@@ -11,6 +12,65 @@ fn mute(name: &str) -> Sandbox {
     let recording = sandbox.recording(name);
     fs::remove_file(recording.with_extension("txt")).unwrap();
     sandbox
+}
+
+/// A random model of the real layout; it understands nothing, and says the same of all that it hears.
+fn whisper() -> String {
+    Golden::path("asr/large").display().to_string()
+}
+
+const HEARD: &str = "weeeeeeeeeeeeeeeeeeeeeee";
+
+#[test]
+fn a_recording_is_written_down() {
+    let (sandbox, whisper) = (mute("a.wav"), whisper());
+    let transcribe = ["transcribe", "a.wav", "--asr-model", &whisper];
+    let outcome = sandbox.run(&transcribe);
+    assert!(
+        outcome.stderr.contains("does not seem to be what is said"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(outcome.ok(), format!("{HEARD}\n"));
+    let report = sandbox
+        .run(&[&transcribe[..], &["--json", "--asr-language", "yue"]].concat())
+        .json(0);
+    assert!(report["text"].as_str().unwrap().starts_with("wee"), "{report}");
+    assert_eq!(report["language"], "yue");
+    let confidence = report["confidence"].as_f64().unwrap();
+    assert!(confidence > 0.0 && confidence < 1.0, "{confidence}");
+}
+
+#[test]
+fn a_voice_without_a_transcript_gets_one() {
+    let (sandbox, whisper) = (mute("a.wav"), whisper());
+    let mut command = sandbox.command(&["voices", "add", "a.wav"]);
+    let added = command.env("ASR_MODEL", &whisper).output().unwrap();
+    let added = crate::Outcome::of(added).ok();
+    assert!(added.contains(HEARD), "{added}");
+    let report = sandbox.run(&["voices", "show", "a", "--json"]).json(0);
+    assert_eq!(report["transcript"], "transcribed");
+    let outcome = sandbox.say("Hello there.", &["--voice", "a.wav", "--asr-model", &whisper]);
+    assert!(
+        outcome
+            .stderr
+            .contains(&format!("was transcribed as “{HEARD}”")),
+        "{}",
+        outcome.stderr
+    );
+    assert!(sandbox.names().contains(&"out.wav".to_owned()));
+}
+
+#[test]
+fn a_model_that_is_none_is_refused() {
+    let sandbox = mute("a.wav");
+    let hear = |model: &str| {
+        sandbox
+            .run(&["transcribe", "a.wav", "--asr-model", model])
+            .error(2)
+    };
+    assert_snapshot!(hear("no such/model/"), @"error: could not transcribe `a.wav`: the recogniser's model no such/model/ cannot be used: it is neither a directory nor a repository on the hub, such as openai/whisper-small");
+    assert_snapshot!(hear("."), @"error: could not transcribe `a.wav`: the recogniser's model . cannot be used: `./config.json` is missing; a Whisper model is config.json, tokenizer.json, model.safetensors");
 }
 
 #[test]

@@ -87,11 +87,10 @@ fn tokens_and_languages_are_those_of_transformers() {
 }
 
 #[test]
-fn a_loop_is_noticed() {
+fn a_loop_shows_in_the_figures() {
     // A random model says the same again and again.
     let transcript = transcribe(&whisper("large"), &speech(), None).unwrap();
-    assert!(transcript.compression_ratio > 1.0);
-    assert_eq!(transcript.repetitive, transcript.compression_ratio > 2.4);
+    assert!(transcript.compression_ratio > 2.0, "{transcript:?}");
     assert!(!transcript.cut);
     assert!((0.0..=1.0).contains(&transcript.confidence()), "{transcript:?}");
 }

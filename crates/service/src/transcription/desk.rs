@@ -56,8 +56,8 @@ impl Transcription {
     }
 
     /// Hears nothing.
-    pub fn absent(absence: Absence) -> Self {
-        Self::new(Err(absence), Duration::ZERO)
+    pub fn absent() -> Self {
+        Self::new(Err(Absence), Duration::ZERO)
     }
 
     fn new(transcriber: Result<Arc<dyn Transcriber>, Absence>, limit: Duration) -> Self {
@@ -76,7 +76,7 @@ impl Transcription {
     pub fn model(&self) -> Result<&str, Absence> {
         match &self.transcriber {
             Ok(transcriber) => Ok(transcriber.model()),
-            Err(absence) => Err(absence.clone()),
+            Err(absence) => Err(*absence),
         }
     }
 

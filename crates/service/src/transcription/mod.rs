@@ -90,16 +90,10 @@ impl Heard {
     }
 }
 
-/// Why there is nobody who could hear.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Absence {
-    /// The operator does not want it.
-    #[error("transcription is switched off (ASR_MODEL is `off`)")]
-    Forbidden,
-    /// The program was built without it.
-    #[error("this build has no recogniser (it was built without the feature `asr`)")]
-    NotBuilt,
-}
+/// There is nobody who could hear: the operator does not want it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("transcription is switched off (ASR_MODEL is `off`)")]
+pub struct Absence;
 
 /// Why a recording was not written down.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -20,7 +20,7 @@ use crate::{
     fetch::Fetcher,
     request::VoiceChoice,
     storage::{ObjectKey, ObjectMeta, Storage, VoiceName},
-    transcription::{Absence, Transcription},
+    transcription::Transcription,
 };
 
 /// A recording of twelve seconds is far smaller in any format.
@@ -81,7 +81,7 @@ impl Voices {
             bundled,
             default,
             prepared: Prepared::default(),
-            transcription: Transcription::absent(Absence::NotBuilt),
+            transcription: Transcription::absent(),
         }
     }
 

@@ -203,18 +203,14 @@ async fn concurrent_first_uses_wait_for_the_same_words() {
 
 #[tokio::test]
 async fn who_cannot_hear_says_why_and_what_to_do() {
-    for (absence, reason) in [
-        (Absence::Forbidden, "ASR_MODEL is `off`"),
-        (Absence::NotBuilt, "built without the feature `asr`"),
-    ] {
-        let scene = Scene::new(Transcription::absent(absence));
-        let uploaded = scene.upload("anna").await;
-        assert!(uploaded["voice"]["advice"].to_string().contains(reason), "{uploaded}");
-        let failure = scene.say("a", "anna").await.unwrap_err();
-        assert_eq!(failure.code(), ErrorCode::TranscriptMissing);
-        for part in [reason, "upload it again with `ref_text`", "voices/anna.txt"] {
-            assert!(failure.message().contains(part), "{failure}");
-        }
+    let reason = "ASR_MODEL is `off`";
+    let scene = Scene::new(Transcription::absent());
+    let uploaded = scene.upload("anna").await;
+    assert!(uploaded["voice"]["advice"].to_string().contains(reason), "{uploaded}");
+    let failure = scene.say("a", "anna").await.unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::TranscriptMissing);
+    for part in [reason, "upload it again with `ref_text`", "voices/anna.txt"] {
+        assert!(failure.message().contains(part), "{failure}");
     }
 }
 
@@ -429,7 +425,7 @@ async fn a_voice_from_the_network_is_heard_and_kept_nowhere() {
     assert_eq!(scene.transcript("anna.wav").await, None);
 
     let (url, rules) = serve(voice().recording, 1);
-    let scene = Scene::with(Transcription::absent(Absence::Forbidden), rules);
+    let scene = Scene::with(Transcription::absent(Absence), rules);
     let failure = scene.say("a", &url).await.unwrap_err();
     assert_eq!(failure.code(), ErrorCode::TranscriptMissing);
     assert!(failure.message().contains("give `ref_text`"), "{failure}");

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::{speech::Speech, *};
 
 const RATE_HZ: u32 = 24_000;
-const UNKNOWN: Said<'_> = Said::Unknown(Err(Absence::NotBuilt));
+const UNKNOWN: Said<'_> = Said::Unknown(Err(Absence));
 const TEXT: &str = "Every morning the baker opens his shop at six.";
 
 fn fixture(path: &str) -> Vec<u8> {
