@@ -99,9 +99,11 @@ impl Recogniser {
         let mut progress = TerminalProgress::new(move || stop.is_stopped());
         models::get(&self.model, &self.hub, &mut progress)
             .and_then(|_| models::path(&self.model, &self.hub))
-            .map_err(|error| match error {
-                models::ModelsError::Stopped { .. } => TranscribeError::Stopped,
-                error => self.unusable(&error.into()),
+            .map_err(|error| {
+                if task.stop.is_stopped() {
+                    return TranscribeError::Stopped;
+                }
+                self.unusable(&error.into())
             })
             .and_then(|paths| {
                 let find = |role| {
@@ -117,6 +119,10 @@ impl Recogniser {
             })
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are about the model"
+    )]
     fn failure(&self, error: AsrError) -> TranscribeError {
         match error {
             AsrError::Stopped => TranscribeError::Stopped,
