@@ -5,7 +5,8 @@
     cargo build --release
     python tools/asr_check/check.py [--model openai/whisper-tiny] [--program target/release/f5tts] RECORDING...
 
-Every recording must have at most 12 s, which is what a voice is heard for, and be WAV or FLAC. Both download the model from
+Every recording must have at most 12 s, begin and end with speech and have no pause of a second, since a voice is heard
+when it is trimmed, and be WAV or FLAC. Both download the model from
 the hub, into one cache. Texts should be equal but for resampling, which differs: give recordings of 16 kHz to compare
 exactly. Exits with 1 if a text of such a recording differs.
 """

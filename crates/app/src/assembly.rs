@@ -25,7 +25,8 @@ use crate::{
     demo,
     failure::{Failure, say},
     models::{self, TerminalProgress},
-    recogniser, wiring,
+    recogniser::{self, Means},
+    wiring,
 };
 
 const MEGABYTE: usize = 1_000_000;
@@ -136,8 +137,7 @@ pub(crate) fn voices(settings: Settings<'_>, storage: Arc<dyn Storage>) -> Resul
     Ok(voices.heard_by(recogniser::transcription(
         settings.transcription,
         settings.hub,
-        bucket,
-        limit,
+        Means { threads: settings.model.threads, bucket, limit },
     )))
 }
 

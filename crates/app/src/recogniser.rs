@@ -1,6 +1,6 @@
 //! What writes down what is said in recordings without a transcript: Whisper, brought and loaded when it is needed.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use f5tts_asr::{AsrError, ModelFiles, Options, Whisper};
 use f5tts_kernels::{Cpu, CpuOptions};
@@ -18,18 +18,33 @@ use crate::{
 const OFF: &str = "off";
 /// People press Ctrl-C.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 3600);
+/// How often it is asked whether something has changed.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What hears recordings for a command, for as long as it takes.
-pub(crate) fn for_people(settings: &TranscriptionSettings, hub: &HubSettings) -> Transcription {
-    transcription(settings, hub, None, NO_LIMIT)
+pub(crate) fn for_people(
+    settings: &TranscriptionSettings,
+    hub: &HubSettings,
+    threads: Option<NonZeroUsize>,
+) -> Transcription {
+    transcription(settings, hub, Means { threads, bucket: None, limit: NO_LIMIT })
 }
 
-/// What hears recordings, each for no longer than `limit`; its model may lie in a bucket.
+/// What hearing may take.
+pub(crate) struct Means {
+    /// As many as there are processors if none are given.
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Where the model may lie.
+    pub(crate) bucket: Option<Arc<dyn Storage>>,
+    /// How long a recording may take.
+    pub(crate) limit: Duration,
+}
+
+/// What hears recordings.
 pub(crate) fn transcription(
     settings: &TranscriptionSettings,
     hub: &HubSettings,
-    bucket: Option<Arc<dyn Storage>>,
-    limit: Duration,
+    means: Means,
 ) -> Transcription {
     if settings.asr_model.eq_ignore_ascii_case(OFF) {
         return Transcription::absent();
@@ -38,9 +53,10 @@ pub(crate) fn transcription(
         model: settings.asr_model.clone(),
         options: Options { language: settings.asr_language.clone() },
         hub: hub.for_models(),
-        bucket,
+        threads: means.threads,
+        bucket: means.bucket,
     };
-    Transcription::by(Arc::new(recogniser), limit)
+    Transcription::by(Arc::new(recogniser), means.limit)
 }
 
 #[derive(Debug)]
@@ -49,6 +65,7 @@ struct Recogniser {
     model: String,
     options: Options,
     hub: models::HubSettings,
+    threads: Option<NonZeroUsize>,
     bucket: Option<Arc<dyn Storage>>,
 }
 
@@ -60,7 +77,7 @@ impl Transcriber for Recogniser {
     fn transcribe(&self, task: &Listening) -> Result<Heard, TranscribeError> {
         let files = self.files(task)?;
         task.begun.notify_one();
-        let transcript = Cpu::new(CpuOptions::default())
+        let transcript = Cpu::new(CpuOptions { threads: self.threads, ..CpuOptions::default() })
             .map_err(AsrError::from)
             .and_then(|cpu| Whisper::load(Arc::new(cpu), &files))
             .and_then(|whisper| {
@@ -89,16 +106,27 @@ impl Recogniser {
             return Err(self.unusable(&anyhow::anyhow!(reason)));
         }
         if let Some(bucket) = &self.bucket {
-            let brought = models::fetch_whisper_from_bucket(&self.model, &self.hub, bucket);
+            let brought = async {
+                tokio::select! {
+                    brought = models::fetch_whisper_from_bucket(&self.model, &self.hub, bucket) => {
+                        brought.map_err(|error| self.unusable(&error.into()))
+                    }
+                    () = stopped(task) => Err(TranscribeError::Stopped),
+                }
+            };
             // This runs on a thread that the runtime keeps for work that waits.
-            tokio::runtime::Handle::current()
-                .block_on(brought)
-                .map_err(|error| self.unusable(&error.into()))?;
+            tokio::runtime::Handle::current().block_on(brought)?;
         }
         let stop = task.stop.clone();
         let mut progress = TerminalProgress::new(move || stop.is_stopped());
-        models::get(&self.model, &self.hub, &mut progress)
-            .and_then(|_| models::path(&self.model, &self.hub))
+        let mut get = || models::get(&self.model, &self.hub, &mut progress);
+        let mut got = get();
+        // Another worker fetches the same into a cache that they share.
+        while matches!(got, Err(models::ModelsError::Locked { .. })) && !task.stop.is_stopped() {
+            std::thread::sleep(PAUSE);
+            got = get();
+        }
+        got.and_then(|_| models::path(&self.model, &self.hub))
             .map_err(|error| {
                 if task.stop.is_stopped() {
                     return TranscribeError::Stopped;
@@ -139,5 +167,12 @@ impl Recogniser {
     /// The model cannot be used because of an error and all that led to it.
     fn unusable(&self, error: &anyhow::Error) -> TranscribeError {
         TranscribeError::Model { model: self.model.clone(), reason: format!("{error:#}") }
+    }
+}
+
+/// Waits until nobody wants the text any more.
+async fn stopped(task: &Listening) {
+    while !task.stop.is_stopped() {
+        tokio::time::sleep(PAUSE).await;
     }
 }

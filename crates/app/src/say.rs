@@ -306,7 +306,11 @@ impl Cast {
     fn new(arguments: &SayArguments, script: &Script) -> Result<Self, Failure> {
         let book = VoiceBook::new(
             &arguments.voice,
-            recogniser::for_people(&arguments.transcription, &arguments.hub),
+            recogniser::for_people(
+                &arguments.transcription,
+                &arguments.hub,
+                arguments.model.threads,
+            ),
         )?;
         let mut cast = Self { voices: Vec::new(), parts: Vec::new() };
         let mut names: Vec<Option<&str>> = Vec::new();

@@ -36,7 +36,7 @@ struct Report<'a> {
 
 /// Writes down what is said.
 pub(crate) fn run(arguments: &TranscribeArguments) -> Result<(), Failure> {
-    let transcription = recogniser::for_people(&arguments.transcription, &arguments.hub);
+    let transcription = recogniser::for_people(&arguments.transcription, &arguments.hub, None);
     let in_recording = || format!("the recording `{}`", arguments.audio.display());
     let recording = read(&arguments.audio, DecodeLimits::default().bytes as u64)
         .or_bad_input_in(in_recording())?;
@@ -50,7 +50,12 @@ pub(crate) fn run(arguments: &TranscribeArguments) -> Result<(), Failure> {
         confidence: rounded(heard.confidence(), 1e3),
         language: heard.language.as_deref(),
         model,
-        warnings: checked.warnings.iter().map(ToString::to_string).collect(),
+        warnings: checked
+            .errors
+            .iter()
+            .chain(&checked.warnings)
+            .map(ToString::to_string)
+            .collect(),
     };
     if !arguments.json {
         for warning in &report.warnings {

@@ -99,7 +99,14 @@ async fn transcribe(voices: &Voices, name: &VoiceName, report: &mut Value) {
     let transcribed = voices.transcribe(name).await;
     line.clear();
     match transcribed {
-        Ok(transcribed) => *report = transcribed,
+        Ok((transcribed, warnings)) => {
+            if transcribed["transcript"] != "transcribed" {
+                for warning in warnings {
+                    say(format_args!("warning: {warning}"));
+                }
+            }
+            *report = transcribed;
+        }
         Err(failure) => say(format_args!("warning: {failure}")),
     }
 }

@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive};
 
 use serde::Deserialize;
 
-use crate::{AsrError, ModelFiles, files::read_json};
+use crate::{AsrError, ModelFiles, Vocabulary, files::read_json};
 
 /// Positions of the encoder: 30 s of two mel frames each.
 pub(crate) const ENCODER_POSITIONS: usize = 1_500;
+
+/// The tokens of a model of English alone; those of all others are more.
+const ENGLISH_TOKENS: usize = 51_864;
 
 /// `config.json`, as `WhisperConfig` of transformers writes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -127,7 +130,13 @@ impl Config {
 
 impl Tokens {
     /// Reads them from `generation_config.json`, or from `config.json` where that does not have them.
-    pub(crate) fn read(files: &ModelFiles, config: &Config) -> Result<Self, AsrError> {
+    ///
+    /// Models of before 2023 tell neither languages nor tasks: then the marks of the vocabulary do.
+    pub(crate) fn read(
+        files: &ModelFiles,
+        config: &Config,
+        vocabulary: &Vocabulary,
+    ) -> Result<Self, AsrError> {
         let own = match &files.generation_config {
             Some(path) => read_json::<Decoding>(path)?,
             None => Decoding::default(),
@@ -166,8 +175,26 @@ impl Tokens {
                 .unwrap_or(config.max_target_positions)
                 .clamp(8, config.max_target_positions),
         };
+        let tokens = if tokens.languages.is_empty() && config.vocab_size > ENGLISH_TOKENS {
+            tokens.completed(vocabulary)
+        } else {
+            tokens
+        };
         tokens.check(config.vocab_size)?;
         Ok(tokens)
+    }
+
+    fn completed(self, vocabulary: &Vocabulary) -> Self {
+        Self {
+            languages: vocabulary.languages(),
+            transcribe: self
+                .transcribe
+                .or_else(|| vocabulary.mark(&["<|transcribe|>"])),
+            no_timestamps: self
+                .no_timestamps
+                .or_else(|| vocabulary.mark(&["<|notimestamps|>"])),
+            ..self
+        }
     }
 
     /// The tokens before the text.

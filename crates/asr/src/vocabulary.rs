@@ -1,6 +1,6 @@
 //! What each token stands for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
@@ -65,6 +65,20 @@ impl Vocabulary {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Marks of languages by their codes: two or three small letters.
+    pub(crate) fn languages(&self) -> BTreeMap<String, u32> {
+        let code = |mark: &str| {
+            let code = mark.strip_prefix("<|")?.strip_suffix("|>")?;
+            let is_code =
+                matches!(code.len(), 2 | 3) && code.bytes().all(|byte| byte.is_ascii_lowercase());
+            is_code.then(|| code.to_owned())
+        };
+        self.marks
+            .iter()
+            .filter_map(|(&id, mark)| Some((code(mark)?, id)))
+            .collect()
+    }
+
     /// The number of the first mark of these names that there is.
     pub(crate) fn mark(&self, names: &[&str]) -> Option<u32> {
         let found = |name: &&str| {
@@ -127,6 +141,7 @@ mod tests {
         );
         assert_eq!(vocabulary.text(&[4, 0, 1, 2, 3, 5, 99]), "Hello there\u{fc}");
         assert_eq!(vocabulary.text(&[2]), "\u{fffd}");
+        assert_eq!(vocabulary.languages(), BTreeMap::from([("en".to_owned(), 4)]));
         assert_eq!(vocabulary.mark(&["<|nospeech|>", "<|en|>"]), Some(4));
     }
 

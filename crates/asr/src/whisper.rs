@@ -87,8 +87,8 @@ impl<B: Backend> Whisper<B> {
     /// A file that is missing, damaged, or of another kind of model.
     pub fn load(backend: Arc<B>, files: &ModelFiles) -> Result<Self, AsrError> {
         let config = Config::read(files)?;
-        let tokens = Tokens::read(files, &config)?;
-        let vocabulary = read_json::<Tokenizer>(&files.tokenizer)?.into();
+        let vocabulary: Vocabulary = read_json::<Tokenizer>(&files.tokenizer)?.into();
+        let tokens = Tokens::read(files, &config, &vocabulary)?;
         let weights = Weights::whisper(Arc::new(Checkpoint::open(&files.weights)?))?;
         Ok(Self { backend, config, tokens, vocabulary, weights })
     }
@@ -115,7 +115,7 @@ impl<B: Backend> Whisper<B> {
         let text = self
             .vocabulary
             .text(&decoded.tokens)
-            .replace(char::is_control, "");
+            .replace(char::is_control, " ");
         let text = text.trim().to_owned();
         Ok(Transcript {
             compression_ratio: compression_ratio(&text),

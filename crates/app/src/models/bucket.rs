@@ -54,11 +54,16 @@ async fn fetch(
     let options = MirrorOptions::default();
     let mirror = Mirror::new(Arc::clone(storage), target.join(BUCKET), options);
     for part in parts {
-        let wanted: Vec<_> = caches
-            .missing(part)
+        if caches.missing(part).is_empty() {
+            continue;
+        }
+        // Those that not every model has come last: without one of the others they are of no use.
+        let mut files: Vec<_> = part.files.iter().collect();
+        files.sort_by_key(|file| file.role.is_optional());
+        let absent = files
             .into_iter()
-            .filter_map(wanted)
-            .collect();
+            .filter(|file| caches.find(part, file).is_none());
+        let wanted: Vec<_> = absent.filter_map(wanted).collect();
         let Ok(repository) = Repository::try_from(part.repository) else {
             continue;
         };

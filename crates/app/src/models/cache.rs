@@ -38,7 +38,7 @@ impl Caches {
     pub(super) fn missing(&self, model: &'static KnownModel) -> Vec<&'static KnownFile> {
         let files = model.files.iter();
         files
-            .filter(|file| self.find(model, file).is_none())
+            .filter(|file| !file.role.is_optional() && self.find(model, file).is_none())
             .collect()
     }
 

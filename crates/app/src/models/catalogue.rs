@@ -59,7 +59,14 @@ pub(crate) enum Role {
     Checkpoint,
     Vocab,
     Config,
+    /// Not every model has it.
     Generation,
+}
+
+impl Role {
+    pub(super) fn is_optional(self) -> bool {
+        self == Self::Generation
+    }
 }
 
 const TERMS_NC: &str =

@@ -157,16 +157,26 @@ pub(super) fn fetch_missing(
 ) -> Result<Vec<FetchedFile>, ModelsError> {
     let (hub, caches) = (Hub::new(settings), Caches::new(settings));
     let root = caches.target().ok_or(ModelsError::NoCache)?;
-    if !caches.missing(model).is_empty() {
+    let is_whole = caches.missing(model).is_empty();
+    if !is_whole {
         observer.model(model);
     }
-    let files = model.files.iter().map(|file| {
+    let mut files = Vec::new();
+    for file in model.files {
         let here = caches.find(model, file);
+        if here.is_none() && is_whole {
+            continue;
+        }
         let was_here = here.is_some();
-        let path = here.map_or_else(|| download::fetch(&hub, root, model, file, observer), Ok)?;
-        Ok(FetchedFile { model: model.name, file: file.path, path, was_here })
-    });
-    files.collect()
+        match here.map_or_else(|| download::fetch(&hub, root, model, file, observer), Ok) {
+            Ok(path) => {
+                files.push(FetchedFile { model: model.name, file: file.path, path, was_here });
+            }
+            Err(ModelsError::Refused { status: 404, .. }) if file.role.is_optional() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
 }
 
 /// Where the files of a model and its vocoder lie.
@@ -177,6 +187,9 @@ pub(crate) fn path(name: &str, settings: &HubSettings) -> Result<ModelPaths, Mod
     for part in model.with_vocoder() {
         for file in part.files {
             let path = caches.find(part, file);
+            if path.is_none() && file.role.is_optional() {
+                continue;
+            }
             let path = path.ok_or_else(|| resolve::not_fetched(model, settings))?;
             files.push(LocatedFile { model: part.name, role: file.role, path });
         }

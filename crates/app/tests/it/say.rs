@@ -27,6 +27,11 @@ fn wav(bytes: &[u8]) -> (u16, u32, Vec<i16>) {
     )
 }
 
+fn level(samples: &[i16]) -> f64 {
+    let powers = samples.iter().map(|&sample| f64::from(sample).powi(2));
+    (powers.sum::<f64>() / samples.len() as f64).sqrt()
+}
+
 fn json(outcome: Outcome) -> Value {
     serde_json::from_str(&outcome.ok()).unwrap()
 }
@@ -44,13 +49,37 @@ fn a_text_becomes_a_file_that_can_be_heard() {
     let (channels, rate_hz, samples) = wav(&fs::read(sandbox.path("out.wav")).unwrap());
     assert_eq!((channels, rate_hz), (1, 24_000));
     assert!((8_000..80_000).contains(&samples.len()), "{} samples", samples.len());
-    let power = samples
-        .iter()
-        .map(|&sample| f64::from(sample).powi(2))
-        .sum::<f64>();
-    let rms = (power / samples.len() as f64).sqrt();
+    let rms = level(&samples);
     assert!((100.0..20_000.0).contains(&rms), "its level is {rms}");
     assert_eq!(sandbox.names(), ["out.wav"]);
+}
+
+/// The aligner knows nothing of the model: it looks for the words of a text in sound.
+#[test]
+fn what_the_bundled_voices_say_is_understood() {
+    let text = "The children went to the market with their mother.";
+    for voice in ["rms", "slt"] {
+        let sandbox = Sandbox::new();
+        let flags = [
+            "--voice",
+            voice,
+            "--seed",
+            "1",
+            "--json",
+            "--timings",
+            "words.json",
+        ];
+        let report = json(sandbox.say(text, &flags));
+        assert_eq!(report["timings"]["status"], "aligned", "{report}");
+        assert_eq!(report["timings"]["missing_words"], serde_json::json!([]), "{report}");
+        let duration = report["duration"].as_f64().unwrap();
+        // The voices speak 6 frames of 256 samples a character.
+        let expected = text.len() as f64 * 6.0 * 256.0 / 24_000.0;
+        assert!((duration / expected - 1.0).abs() < 0.05, "{duration} s, expected {expected}");
+        let (_, _, samples) = wav(&fs::read(sandbox.path("out.wav")).unwrap());
+        let level = level(&samples);
+        assert!((1_500.0..6_000.0).contains(&level), "its level is {level}");
+    }
 }
 
 #[test]

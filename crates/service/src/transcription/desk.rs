@@ -99,8 +99,10 @@ impl Transcription {
                 known.start(hash, work.boxed())
             }
         };
-        let outcome = flight.await;
+        // It counts as flying until it has landed.
+        let outcome = flight.clone().await;
         self.known().land(hash, &outcome);
+        drop(flight);
         outcome
     }
 

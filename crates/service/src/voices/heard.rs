@@ -76,7 +76,6 @@ impl Voices {
                 "and not stored, since the voice was changed meanwhile".to_owned()
             }
             Err(error) => {
-                let error = Failure::from(error);
                 tracing::warn!(voice = %name, %error, "a transcript could not be stored");
                 format!("which could not be stored ({error}) and is kept in memory")
             }
@@ -118,14 +117,17 @@ impl Voices {
         })
     }
 
-    /// Hears a voice now, if it is stored and has no transcript; tells its report.
+    /// Hears a voice now, if it is stored and has no transcript; tells its report, and what is to be told.
     ///
     /// # Errors
     /// There is no such voice, or nothing is heard.
-    pub async fn transcribe(&self, name: &VoiceName) -> Result<serde_json::Value, Failure> {
+    pub async fn transcribe(
+        &self,
+        name: &VoiceName,
+    ) -> Result<(serde_json::Value, Vec<String>), Failure> {
         // What is said becomes known when a voice is made ready.
-        self.named(name).await?;
-        self.report(name).await
+        let voice = self.named(name).await?;
+        Ok((self.report(name).await?, voice.warnings))
     }
 
     fn described(&self, heard: &Heard) -> String {
@@ -141,33 +143,54 @@ impl Voices {
         &self,
         recording: StoredRecording<'_>,
         heard: &Heard,
-    ) -> Result<Kept, StorageError> {
-        let StoredRecording { name, bytes, .. } = recording;
+    ) -> Result<Kept, Failure> {
+        let name = recording.name;
+        let report = self.report_on(recording, heard).await;
         if !self.is_unchanged(recording).await? {
             return Ok(Kept::Superseded);
         }
-        let key = ObjectKey::Transcript(name.clone());
-        if !self.write_transcript(recording, &key, heard).await? {
-            return Ok(Kept::Superseded);
-        }
+        let Some(written) = self.write_transcript(recording, heard).await? else {
+            // Others may have heard the same.
+            let found = self.transcript(name).await?;
+            let is_same = found.as_ref() == Some(&heard.text);
+            return Ok(if is_same {
+                Kept::Stored
+            } else {
+                Kept::Superseded
+            });
+        };
         if !self.is_unchanged(recording).await? {
-            let found = self.transcript(name).await;
-            if found.is_ok_and(|found| found.as_ref() == Some(&heard.text)) {
+            let key = ObjectKey::Transcript(name.clone());
+            let found = self.storage.head(&key).await?;
+            if found.is_some_and(|found| stored::is_same(&found, &written)) {
                 self.storage.delete(&key).await?;
             }
             return Ok(Kept::Superseded);
         }
-        let (called, bytes, heard) = (name.to_string(), bytes.clone(), heard.clone());
+        if let Some(report) = report
+            && let Err(error) = self.put_report(name, &report).await
+        {
+            tracing::warn!(voice = %name, %error, "the report on a voice could not be stored");
+        }
+        Ok(Kept::Stored)
+    }
+
+    async fn report_on(
+        &self,
+        recording: StoredRecording<'_>,
+        heard: &Heard,
+    ) -> Option<VoiceReport> {
+        let (called, bytes) = (recording.name.to_string(), recording.bytes.clone());
         let model = self.transcription.model().unwrap_or_default().to_owned();
+        let heard = heard.clone();
         let report = tokio::task::spawn_blocking(move || {
             let said = Said::Heard { heard: &heard, model: &model };
             VoiceReport::of(&called, &bytes, &said)
         });
-        match report.await {
-            Ok(report) => self.put_report(name, &report).await?,
-            Err(panic) => tracing::error!(%panic, "the check of a voice panicked"),
-        }
-        Ok(Kept::Stored)
+        let report = report.await;
+        report
+            .inspect_err(|panic| tracing::error!(%panic, "the check of a voice panicked"))
+            .ok()
     }
 
     async fn is_unchanged(&self, recording: StoredRecording<'_>) -> Result<bool, StorageError> {
@@ -176,28 +199,30 @@ impl Voices {
         Ok(self.storage.head(&key).await?.as_ref().is_some_and(is_same))
     }
 
-    /// Writes the text where there is none; tells whether it was that one.
+    /// Writes the text where there is none; gives what the store tells of it, or nothing if there was one.
     async fn write_transcript(
         &self,
         recording: StoredRecording<'_>,
-        key: &ObjectKey,
         heard: &Heard,
-    ) -> Result<bool, StorageError> {
-        let text = Bytes::from(heard.text.clone());
+    ) -> Result<Option<ObjectMeta>, Failure> {
+        let key = ObjectKey::Transcript(recording.name.clone());
+        // Not every store refuses to create what is there, and hearing took a while.
+        if self.transcript(recording.name).await?.is_some() {
+            return Ok(None);
+        }
         if recording.has_blank_transcript {
-            return self.storage.put(key, text).await.map(|_| true);
+            self.storage.delete(&key).await?;
         }
-        match self.storage.create(key, text.clone()).await {
-            Ok(created) => Ok(matches!(created, Created::Yes(_))),
+        let text = Bytes::from(heard.text.clone());
+        match self.storage.create(&key, text.clone()).await {
+            Ok(Created::Yes(_)) => {}
+            Ok(Created::AlreadyThere) => return Ok(None),
             Err(StorageError::Unsupported { .. }) => {
-                let is_there = self.storage.head(key).await?.is_some();
-                if !is_there {
-                    self.storage.put(key, text).await?;
-                }
-                Ok(!is_there)
+                self.storage.put(&key, text).await?;
             }
-            Err(error) => Err(error),
+            Err(error) => return Err(error.into()),
         }
+        Ok(self.storage.head(&key).await?)
     }
 }
 

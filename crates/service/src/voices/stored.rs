@@ -119,12 +119,19 @@ impl Voices {
         if let Some((stored, _)) = self.look_up(name).await? {
             match self
                 .storage
-                .get(&ObjectKey::VoiceReport(stored), MAX_REPORT_BYTES)
+                .get(&ObjectKey::VoiceReport(stored.clone()), MAX_REPORT_BYTES)
                 .await
             {
                 Ok(object) => {
-                    if let Ok(report) = serde_json::from_slice(&object.bytes) {
-                        return Ok(report);
+                    let report = serde_json::from_slice::<Value>(&object.bytes).ok();
+                    // Whoever wrote the transcript may not have come to write the report.
+                    let is_old = |report: &Value| report["transcript"] == "missing";
+                    match report {
+                        Some(report) if !is_old(&report) => return Ok(report),
+                        Some(report) if self.transcript(&stored).await?.is_none() => {
+                            return Ok(report);
+                        }
+                        _ => {}
                     }
                 }
                 Err(error) if error.is_missing() => {}

@@ -269,7 +269,7 @@ async fn it_may_take_no_longer_than_a_synthesis() {
 }
 
 /// Waits until something is so, for a while.
-async fn settled(is_so: impl Fn() -> bool) {
+async fn settled(is_so: impl Fn() -> bool + Sync) {
     let so = async {
         while !is_so() {
             tokio::time::sleep(Duration::from_millis(5)).await;
