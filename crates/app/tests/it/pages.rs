@@ -53,6 +53,7 @@ fn help_begins_with_what_the_program_is_for() {
     Commands:
       say          Speak a text into a file
       align        Find when each word is spoken in a recording
+      transcribe   Write down what is said in a recording, as far as a voice is made of it
       worker       Work for RunPod Serverless, or serve its API on this machine
       voices       Add, list, check and remove voices
       job          Do a job of the contract without any server
