@@ -24,6 +24,20 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no such device, or it cannot be used.
+    #[error("no CUDA device can be used: {reason}")]
+    NoDevice {
+        /// Why.
+        reason: String,
+    },
+    /// The device failed.
+    #[error("the CUDA device failed at {operation}: {reason}")]
+    Device {
+        /// What it was asked to do.
+        operation: String,
+        /// The driver's words.
+        reason: String,
+    },
     /// The processor lacks the instructions asked for.
     #[error("this processor has no {instructions}")]
     Instructions {
@@ -195,12 +209,14 @@ copyable!(Modulation, LinearInput, Epilogue, Attention);
 /// Every operation writes to matrices that the caller owns, checks the shapes it is given, and works
 /// item by item: no result depends on what else is in the batch.
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
-    /// A matrix of `f32` on the device.
+    /// A matrix on the device: of `f32`, but for [`Self::activations`].
     type Tensor: fmt::Debug + Send + Sync;
     /// The weights of a linear layer, in the device's own layout.
     type Linear: fmt::Debug + Send + Sync;
     /// The weights of a convolution, in the device's own layout.
     type Conv: fmt::Debug + Send + Sync;
+    /// Operations that the device can repeat without being told each of them again.
+    type Recording: Default + fmt::Debug + Send + Sync;
 
     /// The device, for people: `cpu (avx2, 2 threads)`.
     fn describe(&self) -> String;
@@ -208,6 +224,24 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Calls several operations in a row from where the device starts them best.
     fn run<R: Send>(&self, operations: impl FnOnce() -> R + Send) -> R {
         operations()
+    }
+
+    /// Does operations that are the same at every call with this `recording`: on the same matrices and
+    /// weights, of the same shapes, with the same numbers. They may be called more than once, or not at all
+    /// where what they did before is repeated.
+    fn repeat<E: From<Error> + Send>(
+        &self,
+        recording: &mut Self::Recording,
+        operations: &mut (dyn FnMut() -> std::result::Result<(), E> + Send),
+    ) -> std::result::Result<(), E> {
+        let _ = recording;
+        self.run(operations)
+    }
+
+    /// A matrix for what one operation writes and the next multiplies, in the precision in which the device
+    /// multiplies.
+    fn activations(&self, rows: usize, columns: usize) -> Result<Self::Tensor> {
+        self.zeros(rows, columns)
     }
 
     /// A matrix of zeros.

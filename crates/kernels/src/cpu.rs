@@ -14,7 +14,6 @@
 
 mod attention;
 mod buffer;
-mod check;
 mod conv;
 mod elementwise;
 mod gemm;
@@ -38,7 +37,7 @@ pub use self::{conv::Conv, linear::Linear, tensor::Tensor};
 use self::{scratch::Scratch, simd::Level};
 use crate::{
     Advance, Attention, Backend, ConvShape, ConvTail, Epilogue, Error, Istft, Items, LinearInput,
-    Result,
+    Result, check,
 };
 
 /// How a [`Cpu`] computes.
@@ -128,6 +127,7 @@ impl Backend for Cpu {
     type Tensor = Tensor;
     type Linear = Linear;
     type Conv = Conv;
+    type Recording = ();
 
     fn describe(&self) -> String {
         let threads = self.threads();

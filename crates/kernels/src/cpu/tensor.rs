@@ -1,4 +1,7 @@
-use super::{buffer::Buffer, check::Check};
+use super::{
+    buffer::Buffer,
+    check::{Check, Shaped},
+};
 use crate::Result;
 
 /// A row-major matrix of `f32` in host memory.
@@ -7,6 +10,12 @@ pub struct Tensor {
     values: Buffer,
     rows: usize,
     columns: usize,
+}
+
+impl Shaped for Tensor {
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
 }
 
 impl Tensor {

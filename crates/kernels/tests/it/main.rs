@@ -6,6 +6,8 @@
 mod agreement;
 mod attention;
 mod conv;
+#[cfg(feature = "cuda-emulation")]
+mod cuda;
 mod determinism;
 mod elementwise;
 mod istft;

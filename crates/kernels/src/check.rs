@@ -2,8 +2,13 @@
 
 use std::ops::Range;
 
-use super::tensor::Tensor;
 use crate::{Error, Items, Result};
+
+/// What has rows and columns.
+pub(crate) trait Shaped {
+    /// Rows and columns.
+    fn shape(&self) -> (usize, usize);
+}
 
 /// The operation that checks.
 #[derive(Clone, Copy, Debug)]
@@ -32,27 +37,32 @@ impl Check {
     }
 
     /// Refuses a matrix of another shape.
-    pub(crate) fn shape(self, what: &str, tensor: &Tensor, shape: (usize, usize)) -> Result<()> {
+    pub(crate) fn shape(
+        self,
+        what: &str,
+        tensor: &impl Shaped,
+        shape: (usize, usize),
+    ) -> Result<()> {
         self.equal(what, tensor.shape(), shape)
     }
 
     /// Refuses rows that do not lie in a matrix.
-    pub(crate) fn rows(self, rows: &Range<usize>, tensor: &Tensor) -> Result<()> {
-        if rows.start <= rows.end && rows.end <= tensor.rows() {
+    pub(crate) fn rows(self, rows: &Range<usize>, tensor: &impl Shaped) -> Result<()> {
+        if rows.start <= rows.end && rows.end <= tensor.shape().0 {
             return Ok(());
         }
-        Err(self.error(format!("rows within 0..{}", tensor.rows()), format!("{rows:?}")))
+        Err(self.error(format!("rows within 0..{}", tensor.shape().0), format!("{rows:?}")))
     }
 
     /// Refuses items that are not all the rows of a matrix.
-    pub(crate) fn items(self, items: &Items, tensor: &Tensor) -> Result<()> {
-        self.equal("items with rows", items.rows(), tensor.rows())
+    pub(crate) fn items(self, items: &Items, tensor: &impl Shaped) -> Result<()> {
+        self.equal("items with rows", items.rows(), tensor.shape().0)
     }
 
     /// Refuses a table without one row an item or without `columns` columns.
-    pub(crate) fn table(self, table: &Tensor, items: &Items, columns: usize) -> Result<()> {
-        self.equal("a table with rows", table.rows(), items.len())?;
-        self.at_least("table columns", table.columns(), columns)
+    pub(crate) fn table(self, table: &impl Shaped, items: &Items, columns: usize) -> Result<()> {
+        self.equal("a table with rows", table.shape().0, items.len())?;
+        self.at_least("table columns", table.shape().1, columns)
     }
 
     /// The refusal.

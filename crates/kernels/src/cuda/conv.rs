@@ -1,0 +1,188 @@
+//! Convolutions over time.
+
+use super::{
+    Cuda,
+    arguments::{ConvWeights, Depthwise, Finish, Mode, Spread},
+    device::{Product, int},
+    launch::{Kernel, Launch},
+    linear::{ALIGNMENT, Groups},
+    pool::Block,
+    rows::Rows,
+    tensor::{Precision, Tensor},
+};
+use crate::{ConvShape, ConvTail, Items, Result, check::Check};
+
+/// The weights of a convolution.
+#[derive(Debug)]
+pub struct Conv {
+    shape: ConvShape,
+    weights: Weights,
+    bias: Block,
+}
+
+#[derive(Debug)]
+enum Weights {
+    /// (outputs, kernel · padded channels of a group) in half precision.
+    Groups(Tensor),
+    /// (kernel, channels), where every channel is a group.
+    Channels(Block),
+}
+
+/// [`crate::Backend::load_conv`]
+pub(super) fn load(cuda: &Cuda, weight: &[f32], bias: &[f32], shape: ConvShape) -> Result<Conv> {
+    let check = Check("load_conv");
+    let ConvShape { inputs, outputs, kernel, groups } = shape;
+    let divisible = |channels: usize| channels > 0 && channels.checked_rem(groups) == Some(0);
+    if !(divisible(inputs) && divisible(outputs) && kernel % 2 == 1) {
+        let expected = "an odd kernel and groups that divide the channels".to_owned();
+        return Err(check.error(expected, format!("{shape:?}")));
+    }
+    let channels = inputs / groups;
+    let weights = outputs
+        .checked_mul(channels)
+        .and_then(|weights| weights.checked_mul(kernel));
+    check.equal("weights", Some(weight.len()), weights)?;
+    check.equal("a bias of", bias.len(), outputs)?;
+    let weights = if groups == inputs && groups == outputs {
+        let tap = |tap| weight.iter().skip(tap).step_by(kernel).copied();
+        let taps: Vec<f32> = (0..kernel).flat_map(tap).collect();
+        Weights::Channels(cuda.uploaded(&taps)?)
+    } else {
+        Weights::Groups(arranged(cuda, weight, shape)?)
+    };
+    Ok(Conv { shape, weights, bias: cuda.uploaded(bias)? })
+}
+
+/// Brings weights into the order of the spread rows.
+fn arranged(cuda: &Cuda, weight: &[f32], shape: ConvShape) -> Result<Tensor> {
+    let padded = shape.padded_channels();
+    let depth = shape.kernel * padded;
+    let out = cuda.matrix(shape.outputs, depth, Precision::Half)?;
+    let source = cuda.uploaded(weight)?;
+    let arguments = ConvWeights {
+        weight: source.address(),
+        out: out.row_address(0),
+        channels: int(shape.inputs / shape.groups)?,
+        padded_channels: int(padded)?,
+        kernel: int(shape.kernel)?,
+        padding: 0,
+    };
+    cuda.launch(&Launch::cells(Kernel::ConvWeights, shape.outputs, depth, &arguments))?;
+    Ok(out)
+}
+
+impl ConvShape {
+    /// Input channels of a group, with as many zeros as let them be copied quickly.
+    fn padded_channels(self) -> usize {
+        (self.inputs / self.groups).next_multiple_of(ALIGNMENT)
+    }
+}
+
+/// The operands of a convolution besides its weights.
+#[derive(Debug)]
+pub(super) struct Operands<'a> {
+    pub(super) input: &'a Tensor,
+    pub(super) items: &'a Items,
+    pub(super) tail: ConvTail,
+    pub(super) out: &'a mut Tensor,
+}
+
+/// [`crate::Backend::conv`]
+pub(super) fn conv(cuda: &Cuda, operands: Operands<'_>, layer: &Conv) -> Result<()> {
+    let Operands { input, items, tail, out } = operands;
+    let (check, shape) = (Check("conv"), layer.shape);
+    check.equal("input columns", input.columns(), shape.inputs)?;
+    check.items(items, input)?;
+    check.shape("an output", out, (input.rows(), shape.outputs))?;
+    if input.rows() == 0 {
+        return Ok(());
+    }
+    let rows = cuda.rows(items)?;
+    let mut finish = Finish::store(out.matrix()?);
+    finish.bias = layer.bias.address();
+    finish.mode = match tail {
+        ConvTail::Store => Mode::Store,
+        ConvTail::Mish => Mode::Mish,
+        ConvTail::MishResidual => Mode::MishResidual,
+    };
+    match &layer.weights {
+        Weights::Channels(taps) => {
+            let arguments = Depthwise {
+                x: input.matrix()?,
+                taps: taps.address(),
+                finish,
+                row_item: rows.row_item(),
+                starts: rows.starts(),
+                rows: int(input.rows())?,
+                kernel: int(shape.kernel)?,
+            };
+            let launch = Launch::cells(Kernel::Depthwise, input.rows(), shape.inputs, &arguments);
+            cuda.launch(&launch)
+        }
+        Weights::Groups(weight) => {
+            grouped(cuda, Spreading { input, items, rows: &rows, shape }, weight, finish)
+        }
+    }
+}
+
+/// A convolution as a product of overlapping rows.
+fn grouped(cuda: &Cuda, spreading: Spreading<'_>, weight: &Tensor, finish: Finish) -> Result<()> {
+    let Spreading { input, rows, shape, .. } = spreading;
+    let spread = spreading.spread(cuda)?;
+    let (padded, gap) = (shape.padded_channels(), shape.kernel - 1);
+    let groups = Groups {
+        count: shape.groups,
+        a_group: spreading.spread_rows() * padded,
+        gap,
+    };
+    let product = Product {
+        a: spread.address(),
+        a_stride: padded,
+        weight: weight.row_address(0),
+        half_bias: None,
+        rows: input.rows(),
+        columns: shape.outputs / shape.groups,
+        depth: weight.columns(),
+        finish,
+    };
+    groups.multiply(cuda, &product, rows.row_item())
+}
+
+/// Rows that are to be copied group by group, with zeros between the items.
+#[derive(Clone, Copy)]
+struct Spreading<'a> {
+    input: &'a Tensor,
+    items: &'a Items,
+    rows: &'a Rows,
+    shape: ConvShape,
+}
+
+impl Spreading<'_> {
+    /// The rows of one group's copy.
+    fn spread_rows(self) -> usize {
+        self.input.rows() + self.items.len() * (self.shape.kernel - 1)
+    }
+
+    fn spread(self, cuda: &Cuda) -> Result<Block> {
+        let (rows, padded) = (self.spread_rows(), self.shape.padded_channels());
+        let halves = rows
+            .checked_mul(padded)
+            .and_then(|halves| halves.checked_mul(self.shape.groups));
+        let out = cuda.scratch(halves.and_then(|halves| halves.checked_mul(2)))?;
+        let arguments = Spread {
+            x: self.input.matrix()?,
+            out: out.address(),
+            starts: self.rows.starts(),
+            items: int(self.items.len())?,
+            rows: int(rows)?,
+            channels: int(self.shape.inputs / self.shape.groups)?,
+            padded_channels: int(padded)?,
+            gap: int(self.shape.kernel - 1)?,
+            padding: 0,
+        };
+        let columns = padded.div_ceil(Kernel::Spread.threads() as usize);
+        let blocks = [rows, columns, self.shape.groups];
+        cuda.launch(&Launch::new(Kernel::Spread, blocks, &arguments))?;
+        Ok(out)
+    }
+}
