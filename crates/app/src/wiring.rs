@@ -14,7 +14,7 @@ use f5tts_engine::{
 use crate::{
     config::{HubSettings, ModelSettings, SpeechSettings},
     demo,
-    failure::Failure,
+    failure::{Failure, say},
     models::{self, ConfigSource, FileSource, ModelFiles, ModelsError, Overrides},
 };
 
@@ -33,9 +33,20 @@ pub(crate) fn find(model: &ModelSettings, hub: &HubSettings) -> Result<ModelFile
 
 /// Loads the model.
 pub(crate) fn load(files: &ModelFiles, settings: &ModelSettings) -> Result<Engine, Failure> {
-    let options = EngineOptions { threads: settings.threads, pinyin: settings.pinyin };
+    let options = EngineOptions {
+        #[cfg(feature = "cuda")]
+        device: settings.device.into(),
+        #[cfg(not(feature = "cuda"))]
+        device: f5tts_engine::Device::Cpu,
+        threads: settings.threads,
+        pinyin: settings.pinyin,
+    };
     let engine = read(files).and_then(|parts| Ok(Engine::load(parts, &options)?));
-    Ok(engine.with_context(|| format!("could not load the model {}", files.name))?)
+    let engine = engine.with_context(|| format!("could not load the model {}", files.name))?;
+    if let Some(reason) = engine.missed_gpu() {
+        say(format_args!("warning: {reason}; speaking on the processor"));
+    }
+    Ok(engine)
 }
 
 impl From<ModelsError> for Failure {

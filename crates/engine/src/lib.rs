@@ -22,7 +22,7 @@ pub mod text;
 mod voice;
 mod warning;
 
-pub use engine::{Engine, EngineOptions, Evaluations, ModelParts, Part, Workload};
+pub use engine::{Device, Engine, EngineOptions, Evaluations, ModelParts, Part, Workload};
 pub use error::{LoadError, SampleError, SpeakError, VoiceError};
 pub use observer::{Observer, Progress};
 pub use options::{CfgStrength, Silence, SpeakOptions, SpeechSeconds};

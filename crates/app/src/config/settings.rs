@@ -51,6 +51,17 @@ pub(crate) struct ModelSettings {
     #[arg(long, env = "F5TTS_VOCODER", value_name = "DIR")]
     pub(crate) vocoder: Option<PathBuf>,
 
+    /// Where to compute; `auto` takes a GPU if there is one
+    #[cfg(feature = "cuda")]
+    #[arg(
+        long,
+        env = "F5TTS_DEVICE",
+        value_name = "DEVICE",
+        value_enum,
+        default_value = "auto"
+    )]
+    pub(crate) device: values::DeviceChoice,
+
     /// Threads; one a core by default. They do not change the samples
     #[arg(long, env = "F5TTS_THREADS", value_name = "COUNT", value_parser = values::threads)]
     pub(crate) threads: Option<NonZeroUsize>,

@@ -39,6 +39,29 @@ pub(crate) enum ValueError {
     NotANamedFile,
 }
 
+/// Where the networks are computed.
+#[cfg(feature = "cuda")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceChoice {
+    /// An NVIDIA GPU if there is one, else the processor
+    Auto,
+    /// The processor
+    Cpu,
+    /// An NVIDIA GPU, or an error
+    Cuda,
+}
+
+#[cfg(feature = "cuda")]
+impl From<DeviceChoice> for f5tts_engine::Device {
+    fn from(choice: DeviceChoice) -> Self {
+        match choice {
+            DeviceChoice::Auto => Self::Auto,
+            DeviceChoice::Cpu => Self::Cpu,
+            DeviceChoice::Cuda => Self::Cuda,
+        }
+    }
+}
+
 /// How many steps, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Quality {

@@ -1,12 +1,12 @@
 //! Parts of the work alone, for measurements.
 
-use f5tts_kernels::{Cpu, Items};
+use f5tts_kernels::Items;
 
-use super::Engine;
+use super::{Engine, network::Sampling};
 use crate::{
     MEL_CHANNELS,
     error::SampleError,
-    sampler::{Method, SampleRequest, Sampler, Schedule, noise::NoiseGenerator},
+    sampler::{Method, SampleRequest, Schedule, noise::NoiseGenerator},
     stop::Stop,
 };
 
@@ -22,7 +22,7 @@ pub struct Workload {
 /// A sampling that makes one evaluation at a time, with guidance: a batch of two.
 #[derive(Debug)]
 pub struct Evaluations {
-    sampler: Sampler<Cpu>,
+    sampler: Box<dyn Sampling>,
 }
 
 /// A third of the frames is the reference, as with a usual voice and text.
@@ -51,7 +51,7 @@ impl Engine {
             noise: noise.normal(frames * MEL_CHANNELS),
             schedule: Schedule::new(&grid, Method::Euler, 2.0),
         };
-        let mut sampler = Sampler::new(&self.dit, &self.backend);
+        let mut sampler = self.network.sampling();
         sampler.admit(request)?;
         Ok(Evaluations { sampler })
     }
@@ -68,7 +68,7 @@ impl Engine {
     /// A fault of the device.
     pub fn vocode_noise(&self, workload: Workload) -> Result<usize, SampleError> {
         let mel = NoiseGenerator::new(workload.seed).normal(workload.frames * MEL_CHANNELS);
-        let waves = self.vocos.decode(&mel, &Items::single(workload.frames))?;
+        let waves = self.network.decode(&mel, &Items::single(workload.frames))?;
         Ok(waves.iter().map(Vec::len).sum())
     }
 }

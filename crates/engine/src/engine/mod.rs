@@ -1,25 +1,21 @@
 //! The stages from text to speech, in order.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Instant};
+use std::{num::NonZeroUsize, time::Instant};
 
-use f5tts_kernels::{Backend, Cpu, CpuOptions, Items};
+use f5tts_kernels::Items;
 
 use crate::{
     MEL_CHANNELS, SAMPLE_RATE_HZ,
     align::Aligner,
     audio,
-    checkpoint::{Checkpoint, Weights},
+    checkpoint::Checkpoint,
     error::{LoadError, SampleError, SpeakError},
-    model::{
-        config::{ModelConfig, VocosConfig},
-        dit::Dit,
-        vocos::Vocos,
-    },
+    model::config::{ModelConfig, VocosConfig},
     observer::{Observer, Progress},
     options::{Silence, SpeakOptions},
     plan::{PlannedChunk, TextStage},
     sampler::{
-        SampleRequest, Sampler, Schedule,
+        SampleRequest, Schedule,
         grid::{self, Spacing},
         noise::NoiseGenerator,
     },
@@ -32,10 +28,13 @@ use crate::{
 };
 
 mod measure;
+mod network;
 #[cfg(test)]
 mod parity;
 
 pub use measure::{Evaluations, Workload};
+pub use network::Device;
+use network::{Loader, Network};
 
 /// The parts of a model, read but not yet on a device.
 #[derive(Debug)]
@@ -57,6 +56,8 @@ pub struct ModelParts {
 /// How an engine runs.
 #[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
+    /// Where the networks are computed.
+    pub device: Device,
     /// Threads; by default one a core. They do not change the samples.
     pub threads: Option<NonZeroUsize>,
     /// Whose readings of Chinese characters are used.
@@ -115,9 +116,8 @@ pub struct Engine {
     name: String,
     config: ModelConfig,
     text: TextStage,
-    dit: Arc<Dit<Cpu>>,
-    vocos: Vocos<Cpu>,
-    backend: Arc<Cpu>,
+    network: Box<dyn Network>,
+    missed_gpu: Option<String>,
 }
 
 impl Engine {
@@ -128,21 +128,17 @@ impl Engine {
     /// # Errors
     /// A tensor that is missing, surplus or of another shape than the configuration says, named.
     pub fn load(parts: ModelParts, options: &EngineOptions) -> Result<Self, LoadError> {
-        let backend =
-            Arc::new(Cpu::new(CpuOptions { threads: options.threads, ..CpuOptions::default() })?);
-        let weights = Arc::new(Weights::dit(Arc::new(parts.checkpoint))?);
         parts.vocab.check_rows(parts.vocab.size() + 1)?;
-        let dit = Dit::load(&backend, &weights, parts.config.dit.clone(), parts.vocab.size())?;
-        let vocoder = Weights::vocos(Arc::new(parts.vocoder))?;
-        let vocos = Vocos::load(&backend, &vocoder, parts.vocoder_config)?;
+        let configs = (parts.config.dit.clone(), parts.vocoder_config);
+        let loader = Loader::new(parts.checkpoint, parts.vocoder, configs, parts.vocab.size())?;
+        let (network, missed_gpu) = loader.load(options)?;
         let tokenizer = Tokenizer::new(options.pinyin);
         Ok(Self {
             name: parts.name,
             config: parts.config,
             text: TextStage { tokenizer, vocab: parts.vocab },
-            dit: Arc::new(dit),
-            vocos,
-            backend,
+            network,
+            missed_gpu,
         })
     }
 
@@ -158,7 +154,12 @@ impl Engine {
 
     /// The device, for people: `cpu (avx2, 2 threads)`.
     pub fn device(&self) -> String {
-        self.backend.describe()
+        self.network.device()
+    }
+
+    /// Why [`Device::Auto`] took the processor although this build knows GPUs.
+    pub fn missed_gpu(&self) -> Option<&str> {
+        self.missed_gpu.as_deref()
     }
 
     /// Finds when words are spoken, with the dictionaries of this engine.
@@ -254,7 +255,7 @@ impl Engine {
         stage: &mut Stage<'_>,
         stop: &Stop,
     ) -> Result<Vec<f32>, SampleError> {
-        let mut sampler = Sampler::new(&self.dit, &self.backend);
+        let mut sampler = self.network.sampling();
         sampler.admit(request)?;
         stage.observer.progress(progress);
         loop {
@@ -270,7 +271,7 @@ impl Engine {
     /// The wave of a generated mel, at the level of the voice's recording.
     fn vocode(&self, mel: &[f32], voice: &Voice) -> Result<Vec<f32>, SampleError> {
         let items = Items::single(mel.len() / MEL_CHANNELS);
-        let mut wave = self.vocos.decode(mel, &items)?.pop().unwrap_or_default();
+        let mut wave = self.network.decode(mel, &items)?.pop().unwrap_or_default();
         if !wave.iter().all(|sample| sample.is_finite()) {
             return Err(SampleError::NotFiniteWave);
         }

@@ -37,9 +37,9 @@ impl<B: Backend> Stem<B> {
         let rows = items.rows();
         let mut convolved = backend.zeros(rows, self.dim)?;
         backend.conv(x, items, &self.depthwise, ConvTail::Store, &mut convolved)?;
-        let mut normed = backend.zeros(rows, self.dim)?;
+        let mut normed = backend.activations(rows, self.dim)?;
         backend.layer_norm(&convolved, &self.norm.0, &self.norm.1, &mut normed)?;
-        let mut widened = backend.zeros(rows, self.inner)?;
+        let mut widened = backend.activations(rows, self.inner)?;
         let gelu = Epilogue::Store(Activation::GeluErf);
         backend.linear(LinearInput::Plain(&normed), &self.widen, gelu, &mut widened)?;
         Ok(widened)

@@ -149,14 +149,17 @@ impl<B: Backend> Dit<B> {
             } else {
                 None
             },
-            qkv: backend.zeros(rows, 3 * inner)?,
-            attended: backend.zeros(rows, inner)?,
-            widened: backend.zeros(rows, self.config.ff_mult * self.config.dim)?,
+            qkv: backend.activations(rows, 3 * inner)?,
+            attended: backend.activations(rows, inner)?,
+            widened: backend.activations(rows, self.config.ff_mult * self.config.dim)?,
             velocity: backend.zeros(rows, MEL_CHANNELS)?,
+            recording: B::Recording::default(),
         })
     }
 
     /// One evaluation: the velocity of every row, in `workspace.velocity`.
+    ///
+    /// A workspace belongs to one `batch`: only the values in its matrices may change from call to call.
     ///
     /// # Errors
     /// A fault of the device, or [`SampleError::Stopped`] between two blocks.
@@ -166,7 +169,13 @@ impl<B: Backend> Dit<B> {
         workspace: &mut Workspace<B>,
         stop: &Stop,
     ) -> Result<(), SampleError> {
-        self.backend.run(|| self.evaluate(batch, workspace, stop))
+        stop.check()?;
+        let mut recording = std::mem::take(&mut workspace.recording);
+        let done = self
+            .backend
+            .repeat(&mut recording, &mut || self.evaluate(batch, workspace, stop));
+        workspace.recording = recording;
+        done
     }
 
     fn evaluate(
@@ -244,6 +253,8 @@ pub struct Workspace<B: Backend> {
     widened: B::Tensor,
     /// The result: (rows, 100).
     pub velocity: B::Tensor,
+    /// The evaluation as the device repeats it.
+    recording: B::Recording,
 }
 
 impl<B: Backend> LongSkip<B> {

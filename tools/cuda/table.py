@@ -1,0 +1,34 @@
+"""Prints what `first_run.sh` measured as one table: `python table.py OUT`."""
+
+import json
+import pathlib
+import sys
+
+
+def rows(folder: pathlib.Path):
+    for file in sorted(folder.glob("*.json")):
+        try:
+            result = json.loads(file.read_text())
+        except ValueError:
+            print(f"{file.name}: no result")
+            continue
+        for entry in result.get("checks", []):
+            verdict = "ok" if entry["passed"] else "FAILED"
+            print(f"{file.stem:18} {entry['what']:44} {entry['error']:.2e} (at most {entry['limit']:.0e}) {verdict}")
+        for entry in result.get("times", []):
+            yield file.stem, entry
+
+
+def main() -> None:
+    times = list(rows(pathlib.Path(sys.argv[1])))
+    if times:
+        print(f"\n{'program':18} {'frames':>6} {'steps':>5} {'batch':>5} {'ms':>9} {'RTF':>8} {'audio s/s':>9}")
+    for name, entry in sorted(times, key=lambda item: (item[1]["frames"], item[1]["steps"], item[1]["batch"], item[0])):
+        seconds = entry["batch"] * entry["generated_seconds"]
+        print(
+            f"{name:18} {entry['frames']:6} {entry['steps']:5} {entry['batch']:5} {entry['milliseconds']:9.2f} "
+            f"{entry['milliseconds'] / 1e3 / seconds:8.5f} {seconds * 1e3 / entry['milliseconds']:9.1f}"
+        )
+
+
+main()
