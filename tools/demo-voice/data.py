@@ -25,14 +25,14 @@ class Utterance:
 
     def wave(self, first: int, samples: int) -> np.ndarray:
         start = self.first_sample + first
-        return self.waves[start : start + samples].astype(np.float32) / 32768.0
+        return np.array(self.waves[start : start + samples])
 
 
 def read_utterances(work: Path, voices: tuple[str, ...]) -> list[Utterance]:
     utterances = []
     for voice in voices:
         mels = np.load(work / f"mel_{voice}.npy", mmap_mode="r")
-        waves = np.memmap(work / f"wav_{voice}.i16", dtype="<i2", mode="r")
+        waves = np.memmap(work / f"wav_{voice}.f32", dtype="<f4", mode="r")
         rows = json.loads((work / f"meta_{voice}.json").read_text())
         utterances += [Utterance(**row, mels=mels, waves=waves) for row in rows]
     return [u for u in utterances if SHORTEST_FRAMES <= u.frames <= LONGEST_FRAMES]

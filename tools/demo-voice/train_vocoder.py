@@ -29,6 +29,9 @@ TOP_RATE, LAST_RATE, WARM_UP_STEPS = 2e-3, 1e-5, 200
 DISCRIMINATOR_RATE = 5e-4
 RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64), (128, 32))
 PERIODS = (2, 3, 5, 7, 11)
+# Magnitudes below this are silence: 60 dB and more below speech. Without it, most of the loss would be about the
+# empty bands above 8 kHz.
+QUIETEST = 1e-3
 SAVE_EVERY_S, LOG_EVERY = 120, 100
 
 
@@ -66,6 +69,7 @@ class Training:
             sample_rate=MEL["target_sample_rate"], n_fft=FFT, win_length=FFT, hop_length=HOP, n_mels=MELS, power=1
         ).to(self.device)
         self.windows = {size: torch.hann_window(size, device=self.device) for size, _ in RESOLUTIONS}
+        self.window = torch.hann_window(FFT, device=self.device)
         self.judges = torch.nn.ModuleList(map(PeriodDiscriminator, PERIODS if options.adversarial else ()))
         self.judges.to(self.device)
         if options.adversarial:
@@ -83,8 +87,8 @@ class Training:
         torch.save(state | dict(dims=(DIM, INTERMEDIATE_DIM, LAYERS)), part)
         part.replace(self.out)
 
-    def log_mel(self, wave: torch.Tensor) -> torch.Tensor:
-        return self.to_mel(wave).clamp(min=1e-5).log()
+    def mel_loss(self, mel: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+        return F.l1_loss((self.to_mel(said) + QUIETEST).log(), (mel + QUIETEST).log())
 
     def spectral_loss(self, wave: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
         total = torch.zeros((), device=self.device)
@@ -93,8 +97,14 @@ class Training:
                 torch.stft(x, size, hop, size, self.windows[size], return_complex=True).abs() for x in (wave, said)
             )
             convergence = (real - fake).norm() / (real.norm() + 1e-5)
-            total = total + convergence + F.l1_loss((fake + 1e-4).log(), (real + 1e-4).log())
+            total = total + convergence + F.l1_loss((fake + QUIETEST).log(), (real + QUIETEST).log())
         return total / len(RESOLUTIONS)
+
+    def magnitude_loss(self, wave: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """The head's own magnitudes against those of the wave: without the phases, they are quickly learned."""
+        said = self.head.out(features).transpose(1, 2).chunk(2, 1)[0].exp()
+        real = torch.stft(wave, FFT, HOP, FFT, self.window, return_complex=True).abs()
+        return F.l1_loss((said + QUIETEST).log(), (real + QUIETEST).log())
 
     def adversarial_loss(self, wave: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
         """Teaches the discriminators, then returns how far the vocoder is from deceiving them."""
@@ -114,10 +124,11 @@ class Training:
         for group in self.optimizer.param_groups:
             warm = min(1, (self.step + 1) / WARM_UP_STEPS)
             group["lr"] = TOP_RATE * warm * (1 - part) ** 0.7 + LAST_RATE
-        mel = self.log_mel(wave)
-        said = self.head(self.backbone(mel))[:, : wave.shape[1]]
-        mel_loss, spectral_loss = F.l1_loss(self.log_mel(said), mel), self.spectral_loss(wave, said)
-        loss = 5 * mel_loss + 2 * spectral_loss
+        mel = self.to_mel(wave)
+        features = self.backbone(mel.clamp(min=1e-5).log())
+        said = self.head(features)[:, : wave.shape[1]]
+        mel_loss, spectral_loss = self.mel_loss(mel, said), self.spectral_loss(wave, said)
+        loss = 5 * mel_loss + 2 * spectral_loss + 3 * self.magnitude_loss(wave, features)
         if len(self.judges):
             loss = loss + 0.3 * self.adversarial_loss(wave, said)
         self.optimizer.zero_grad()
