@@ -181,6 +181,19 @@ struct AttentionBlock {
         }
     }
 
+    // Gives no weight to what lies beyond the last of the keys.
+    static DEVICE_METHOD void mask(float (&scores)[KEYS / 8][4], int keys, int lane) {
+#pragma unroll
+        for (int j = 0; j < KEYS / 8; j++) {
+#pragma unroll
+            for (int c = 0; c < 4; c++) {
+                if (j * 8 + lane % 4 * 2 + c % 2 >= keys) {
+                    scores[j][c] = -INFINITY;
+                }
+            }
+        }
+    }
+
     // Turns scores into weights relative to the largest score so far, and what was summed before with them.
     static DEVICE_METHOD void weigh(
         float (&scores)[KEYS / 8][4],
@@ -190,22 +203,22 @@ struct AttentionBlock {
         int keys,
         float scale,
         int lane) {
+        // Only the last step has less.
+        if (keys < KEYS) {
+            mask(scores, keys, lane);
+        }
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             float most = largest[half];
 #pragma unroll
             for (int j = 0; j < KEYS / 8; j++) {
-#pragma unroll
-                for (int c = 0; c < 2; c++) {
-                    float& score = scores[j][half * 2 + c];
-                    score = j * 8 + lane % 4 * 2 + c < keys ? score * scale : -INFINITY;
-                    most = fmaxf(most, score);
-                }
+                most = fmaxf(most, fmaxf(scores[j][half * 2], scores[j][half * 2 + 1]));
             }
             // The four lanes of a row; each step has at least one key, so the largest is a number.
             most = fmaxf(most, shuffle_xor(most, 1));
             most = fmaxf(most, shuffle_xor(most, 2));
-            const float shrink = exp2f(largest[half] - most);
+            const float shrink = power_of_two((largest[half] - most) * scale);
+            const float offset = -most * scale;
             largest[half] = most;
             float sum = 0.0f;
 #pragma unroll
@@ -213,7 +226,7 @@ struct AttentionBlock {
 #pragma unroll
                 for (int c = 0; c < 2; c++) {
                     float& score = scores[j][half * 2 + c];
-                    score = exp2f(score - most);
+                    score = power_of_two(fmaf(score, scale, offset));
                     sum += score;
                 }
             }
@@ -270,8 +283,8 @@ struct AttentionBlock {
             for (int j = 0; j < DIM / 8; j++) {
                 const int column = j * 8 + lane % 4 * 2;
                 if (column < a.head_dim) {
-                    store(a.out, row, head * a.head_dim + column, out[j][half * 2] * factor);
-                    store(a.out, row, head * a.head_dim + column + 1, out[j][half * 2 + 1] * factor);
+                    store_pair(
+                        a.out, row, head * a.head_dim + column, out[j][half * 2] * factor, out[j][half * 2 + 1] * factor);
                 }
             }
         }
@@ -281,5 +294,5 @@ struct AttentionBlock {
 static_assert(AttentionBlock<64>::SHARED_BYTES == 46080, "as `launch.rs` has it");
 static_assert(AttentionBlock<128>::SHARED_BYTES == 87040, "as `launch.rs` has it");
 
-KERNEL(attention_64, AttentionArguments, 128) { AttentionBlock<64>::run(a); }
+CROWDED_KERNEL(attention_64, AttentionArguments, 128, 4) { AttentionBlock<64>::run(a); }
 KERNEL(attention_128, AttentionArguments, 128) { AttentionBlock<128>::run(a); }

@@ -16,12 +16,22 @@ typedef __half Half;
 // A kernel takes one structure, so that launching is the same for all.
 #define KERNEL(name, Arguments, threads) \
     extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Arguments a)
+// The same with so few registers that `blocks` blocks fit on a multiprocessor.
+#define CROWDED_KERNEL(name, Arguments, threads, blocks) \
+    extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Arguments a)
 #define SHARED_MEMORY(name) unsigned char* name = shared_memory
 
 extern __shared__ __align__(16) unsigned char shared_memory[];
 
 DEVICE float to_float(Half x) { return __half2float(x); }
 DEVICE Half to_half(float x) { return __float2half_rn(x); }
+
+// 2ˣ within 2 units of the last place, in one instruction; zero where that is less than a normal number.
+DEVICE float power_of_two(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
 
 // Two halves in one register, the first in the low bits.
 DEVICE unsigned pack(float low, float high) {

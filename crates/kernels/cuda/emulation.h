@@ -61,10 +61,12 @@ Half to_half(float x);
         #name, sizeof(Arguments), threads,                                                    \
         [](const void* arguments) { name(*static_cast<const Arguments*>(arguments)); });      \
     static void name(const Arguments& a)
+#define CROWDED_KERNEL(name, Arguments, threads, blocks) KERNEL(name, Arguments, threads)
 #define SHARED_MEMORY(name) unsigned char* name = ::emulation::shared()
 
 DEVICE float to_float(Half x) { return emulation::to_float(x); }
 DEVICE Half to_half(float x) { return emulation::to_half(x); }
+DEVICE float power_of_two(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
 DEVICE unsigned pack(float low, float high) {
     return to_half(low).bits | static_cast<unsigned>(to_half(high).bits) << 16;
 }

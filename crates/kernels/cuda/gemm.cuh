@@ -168,7 +168,7 @@ static_assert(GemmLarge::SHARED_BYTES == 61440 && GemmLarge::THREADS == 256, "as
 static_assert(GemmSmall::SHARED_BYTES == 30720 && GemmSmall::THREADS == 128, "as `launch.rs` has it");
 
 KERNEL(gemm_large, GemmArguments, 256) { GemmLarge::run(a); }
-KERNEL(gemm_small, GemmArguments, 128) { GemmSmall::run(a); }
+CROWDED_KERNEL(gemm_small, GemmArguments, 128, 5) { GemmSmall::run(a); }
 
 struct CombineArguments {
     Matrix product;

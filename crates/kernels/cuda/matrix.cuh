@@ -24,6 +24,16 @@ DEVICE void store(const Matrix& m, int row, int column, float value) {
     }
 }
 
+// Two columns that lie next to each other, the first of them even, of a matrix with an even number of columns.
+DEVICE void store_pair(const Matrix& m, int row, int column, float first, float second) {
+    const size_t at = static_cast<size_t>(row) * m.columns + column;
+    if (m.half) {
+        *reinterpret_cast<unsigned*>(static_cast<Half*>(m.data) + at) = pack(first, second);
+    } else {
+        *reinterpret_cast<float2*>(static_cast<float*>(m.data) + at) = make_float2(first, second);
+    }
+}
+
 // The last item that begins at or before `row`, where item i begins at starts[i] + i · gap.
 DEVICE int item_of(const int* starts, int items, int row, int gap) {
     int low = 0;
@@ -105,14 +115,9 @@ DEVICE void finish(const Finish& f, float y, int row, int column) {
     store(f.out, row, column, finished(f, y, row, column));
 }
 
-// The same for two columns that lie next to each other, the first of them even and a multiple of `out`'s alignment.
+// The same for two columns, as `store_pair` takes them.
 DEVICE void finish_pair(const Finish& f, float first, float second, int row, int column) {
     first = finished(f, first, row, column);
     second = finished(f, second, row, column + 1);
-    const size_t at = static_cast<size_t>(row) * f.out.columns + column;
-    if (f.out.half) {
-        *reinterpret_cast<unsigned*>(static_cast<Half*>(f.out.data) + at) = pack(first, second);
-    } else {
-        *reinterpret_cast<float2*>(static_cast<float*>(f.out.data) + at) = make_float2(first, second);
-    }
+    store_pair(f.out, row, column, first, second);
 }
