@@ -31,6 +31,8 @@ use crate::{Error, Result};
 
 /// What its algorithms may use besides their operands; NVIDIA's advice for Hopper.
 const WORKSPACE_BYTES: usize = 32 << 20;
+/// The oldest release whose functions are known to be those that are called: 12.0.
+const OLDEST: usize = 120_000;
 /// Shapes whose algorithms are remembered.
 const MOST_PLANS: usize = 1024;
 
@@ -54,18 +56,16 @@ struct Key {
     depth: usize,
     a_stride: usize,
     single: bool,
+    bias: bool,
     epilogue: Epilogue,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Epilogue {
     Plain,
-    Bias,
-    GeluBias,
+    Gelu,
     /// Adds to what is there.
-    Residual {
-        bias: bool,
-    },
+    Residual,
 }
 
 /// A product with its algorithm.
@@ -75,6 +75,7 @@ struct Plan {
     weight: sys::cublasLtMatrixLayout_t,
     a: sys::cublasLtMatrixLayout_t,
     out: sys::cublasLtMatrixLayout_t,
+    /// `None` if the library has none for this product.
     algorithm: Option<sys::cublasLtMatmulAlgo_t>,
 }
 
@@ -86,31 +87,49 @@ fn failed(error: CublasError) -> Error {
 }
 
 impl Blas {
-    /// The library, if it is wanted and installed. The device's context must be current.
+    /// The library, if it is wanted and works. The device's context must be current.
     pub(super) fn open(products: Products) -> Result<Option<Self>> {
-        let wanted = products != Products::Own;
+        match products {
+            Products::Own => Ok(None),
+            // Without it, the own kernel multiplies.
+            Products::Auto => Ok(Self::load().ok()),
+            Products::CublasLt => Self::load().map(Some),
+        }
+    }
+
+    fn load() -> Result<Self> {
         // SAFETY: the library does nothing when it is loaded.
-        let usable = wanted && unsafe { sys::is_culib_present() };
-        if !usable {
-            if products == Products::CublasLt {
-                return Err(Error::NoDevice {
-                    reason: "cuBLASLt is not installed (libcublasLt.so.13 or .12)".to_owned(),
-                });
-            }
-            return Ok(None);
+        if !unsafe { sys::is_culib_present() } {
+            let reason = "cuBLASLt is not installed (libcublasLt.so.13 or .12)".to_owned();
+            return Err(Error::NoDevice { reason });
+        }
+        // SAFETY: it takes nothing.
+        let version = unsafe { sys::cublasLtGetVersion() };
+        if version < OLDEST {
+            let reason = format!("cuBLASLt is of version {version}, and {OLDEST} is the least");
+            return Err(Error::NoDevice { reason });
         }
         let handle = result::create_handle().map_err(failed)?;
         // SAFETY: nobody takes the content for anything.
         let workspace = unsafe { driver::result::malloc_sync(WORKSPACE_BYTES) };
-        let workspace = workspace.map_err(|error| Error::Device {
-            operation: "the allocation of cuBLASLt's workspace".to_owned(),
-            reason: format!("{:?}", error.0),
+        let workspace = workspace.map_err(|error| {
+            // SAFETY: it was made above, and nobody else has it.
+            unsafe { result::destroy_handle(handle) }.ok();
+            Error::Device {
+                operation: format!("cuBLASLt's workspace of {} MiB", WORKSPACE_BYTES >> 20),
+                reason: format!("{:?}", error.0),
+            }
         })?;
-        Ok(Some(Self { handle, workspace, plans: Mutex::default() }))
+        Ok(Self { handle, workspace, plans: Mutex::default() })
     }
 
-    /// Asks for a product, which [`Mode::Store`], [`Mode::GeluTanh`] or [`Mode::Residual`] finishes.
-    pub(super) fn multiply(&self, product: &Product, stream: driver::sys::CUstream) -> Result<()> {
+    /// Asks for a product, which [`Mode::Store`], [`Mode::GeluTanh`] or [`Mode::Residual`] finishes; `false` if the
+    /// library cannot multiply such matrices.
+    pub(super) fn multiply(
+        &self,
+        product: &Product,
+        stream: driver::sys::CUstream,
+    ) -> Result<bool> {
         let key = Key::of(product);
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if plans.len() >= MOST_PLANS && !plans.contains_key(&key) {
@@ -119,20 +138,19 @@ impl Blas {
         let plan = match plans.entry(key) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(Plan::new(self.handle, key)?)
+                entry.insert(Plan::new(self.handle, key, product)?)
             }
+        };
+        let Some(algorithm) = &plan.algorithm else {
+            return Ok(false);
         };
         plan.set_bias(key, product)?;
         let (one, zero) = (1.0_f32, 0.0_f32);
         let beta = match key.epilogue {
-            Epilogue::Residual { .. } => &one,
-            Epilogue::Plain | Epilogue::Bias | Epilogue::GeluBias => &zero,
+            Epilogue::Residual => &one,
+            Epilogue::Plain | Epilogue::Gelu => &zero,
         };
         let out = pointer(product.finish.out.data);
-        let algorithm = plan
-            .algorithm
-            .as_ref()
-            .map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: layouts, addresses and workspace are those of this product, whose operands the caller keeps for
         // as long as other work of the stream may not overwrite them. Numbers are read before the call returns.
         unsafe {
@@ -155,7 +173,8 @@ impl Blas {
                 stream.cast(),
             )
         }
-        .map_err(failed)
+        .map_err(failed)?;
+        Ok(true)
     }
 }
 
@@ -166,28 +185,30 @@ fn pointer(address: Address) -> *mut c_void {
 
 impl Key {
     fn of(product: &Product) -> Self {
-        let bias = product.finish.bias != 0;
         Self {
             rows: product.rows,
             columns: product.columns,
             depth: product.depth,
             a_stride: product.a_stride,
             single: product.finish.out.half == 0,
-            epilogue: if product.finish.mode == Mode::GeluTanh {
-                Epilogue::GeluBias
-            } else if product.finish.mode == Mode::Residual {
-                Epilogue::Residual { bias }
-            } else if bias {
-                Epilogue::Bias
-            } else {
-                Epilogue::Plain
+            bias: product.finish.bias != 0,
+            epilogue: match product.finish.mode {
+                Mode::GeluTanh => Epilogue::Gelu,
+                Mode::Residual => Epilogue::Residual,
+                Mode::Store
+                | Mode::GeluErf
+                | Mode::Plus
+                | Mode::ScaledResidual
+                | Mode::GatedResidual
+                | Mode::Mish
+                | Mode::MishResidual => Epilogue::Plain,
             },
         }
     }
 }
 
 impl Plan {
-    fn new(handle: sys::cublasLtHandle_t, key: Key) -> Result<Self> {
+    fn new(handle: sys::cublasLtHandle_t, key: Key, product: &Product) -> Result<Self> {
         use sys::{cublasLtEpilogue_t as Kind, cublasLtMatmulDescAttributes_t as Attribute};
 
         let half = sys::cudaDataType::CUDA_R_16F;
@@ -215,12 +236,15 @@ impl Plan {
         // `CUBLAS_OP_T`, which is not among this library's own names.
         let transposed = 1_i32;
         plan.set(Attribute::CUBLASLT_MATMUL_DESC_TRANSA, &transposed)?;
-        let epilogue = match key.epilogue {
-            Epilogue::Plain | Epilogue::Residual { bias: false } => Kind::CUBLASLT_EPILOGUE_DEFAULT,
-            Epilogue::Bias | Epilogue::Residual { bias: true } => Kind::CUBLASLT_EPILOGUE_BIAS,
-            Epilogue::GeluBias => Kind::CUBLASLT_EPILOGUE_GELU_BIAS,
+        let epilogue = match (key.epilogue, key.bias) {
+            (Epilogue::Plain | Epilogue::Residual, false) => Kind::CUBLASLT_EPILOGUE_DEFAULT,
+            (Epilogue::Plain | Epilogue::Residual, true) => Kind::CUBLASLT_EPILOGUE_BIAS,
+            (Epilogue::Gelu, false) => Kind::CUBLASLT_EPILOGUE_GELU,
+            (Epilogue::Gelu, true) => Kind::CUBLASLT_EPILOGUE_GELU_BIAS,
         };
         plan.set(Attribute::CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue)?;
+        // Algorithms are chosen by the bias' alignment, too.
+        plan.set_bias(key, product)?;
         plan.with_algorithm(handle)
     }
 
@@ -250,7 +274,11 @@ impl Plan {
         };
         // SAFETY: it was made above.
         unsafe { result::destroy_matmul_pref(preference) }.ok();
-        self.algorithm = Some(found.map_err(failed)?.algo);
+        self.algorithm = match found {
+            Ok(found) => Some(found.algo),
+            Err(CublasError(sys::cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED)) => None,
+            Err(error) => return Err(failed(error)),
+        };
         Ok(self)
     }
 
@@ -258,16 +286,13 @@ impl Plan {
     fn set_bias(&self, key: Key, product: &Product) -> Result<()> {
         use sys::cublasLtMatmulDescAttributes_t as Attribute;
 
-        let bias = match key.epilogue {
-            Epilogue::Plain | Epilogue::Residual { bias: false } => return Ok(()),
-            Epilogue::Bias | Epilogue::GeluBias | Epilogue::Residual { bias: true }
-                if key.single =>
-            {
-                product.finish.bias
-            }
-            Epilogue::Bias | Epilogue::GeluBias | Epilogue::Residual { bias: true } => {
-                product.half_bias.unwrap_or_default()
-            }
+        if !key.bias {
+            return Ok(());
+        }
+        let bias = if key.single {
+            product.finish.bias
+        } else {
+            product.half_bias.unwrap_or_default()
         };
         self.set(Attribute::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &pointer(bias))
     }

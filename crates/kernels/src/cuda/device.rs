@@ -42,7 +42,10 @@ pub(super) trait Device: Debug + Send + Sync {
     /// Starts a kernel.
     fn launch(&self, launch: &Launch<'_>) -> Result<()>;
 
-    /// Multiplies matrices with another library; `false` if there is none.
+    /// Whether there is another library that multiplies matrices.
+    fn multiplies(&self) -> bool;
+
+    /// Multiplies matrices with another library; `false` if there is none, or it cannot.
     fn multiply(&self, product: &Product) -> Result<bool>;
 
     /// Waits until all that was asked for is done.

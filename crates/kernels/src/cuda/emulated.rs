@@ -209,6 +209,10 @@ impl Device for Emulated {
         })
     }
 
+    fn multiplies(&self) -> bool {
+        false
+    }
+
     fn multiply(&self, _product: &Product) -> Result<bool> {
         Ok(false)
     }

@@ -341,7 +341,11 @@ impl Device for Gpu {
             return Ok(false);
         };
         self.bind()?;
-        blas.multiply(product, self.stream()).map(|()| true)
+        blas.multiply(product, self.stream())
+    }
+
+    fn multiplies(&self) -> bool {
+        self.blas.is_some()
     }
 
     fn synchronize(&self) -> Result<()> {

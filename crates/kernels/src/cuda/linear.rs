@@ -167,6 +167,9 @@ fn finish(
 
 /// Multiplies with the device's library, if it has one.
 fn multiplied(cuda: &Cuda, product: &Product) -> Result<bool> {
+    if !cuda.device.multiplies() {
+        return Ok(false);
+    }
     let Finish { mode, out, .. } = product.finish;
     let half = out.half == 1;
     // What the library does itself; for the rest it makes a plain product.
