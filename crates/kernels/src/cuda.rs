@@ -133,6 +133,7 @@ impl Cuda {
 
     /// Waits until all that was asked for is done.
     pub fn synchronize(&self) -> Result<()> {
+        let _guard = self.recorder.enter();
         self.device.synchronize()
     }
 

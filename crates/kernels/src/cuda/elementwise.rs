@@ -85,7 +85,8 @@ pub(super) fn advance(
 
 /// [`crate::Backend::is_finite`]
 pub(super) fn is_finite(cuda: &Cuda, tensor: &Tensor) -> Result<bool> {
-    let flag = cuda.uploaded(&[0_i32])?;
+    let flag = cuda.scratch(Some(size_of::<i32>()))?;
+    cuda.device.fill(flag.address(), 0, size_of::<i32>())?;
     let arguments = Finite {
         x: tensor.matrix()?,
         broken: flag.address(),

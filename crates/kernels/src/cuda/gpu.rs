@@ -36,6 +36,10 @@ struct Aligned<T: ?Sized>(T);
 const SHARED_BYTES: u32 = 48 << 10;
 /// What every supported GPU gives a block that asks.
 const MOST_SHARED_BYTES: u32 = 99 << 10;
+/// The CUDA whose compiler made the kernels; older drivers do not know their format.
+const DRIVER: i32 = 13_000;
+/// What the driver takes from the host at once, so that the call returns with nothing left to be read there.
+const SMALL_UPLOAD_BYTES: usize = 64 << 10;
 /// The oldest GPUs that the kernels are made for: Ampere.
 const OLDEST: (i32, i32) = (8, 0);
 
@@ -107,6 +111,7 @@ impl Gpu {
             return Err(none("no NVIDIA driver is installed (libcuda.so.1)".to_owned()));
         }
         let unusable = |error| none(reason(error));
+        check_driver()?;
         result::init().map_err(unusable)?;
         let count = result::device::get_count().map_err(unusable)?;
         let device = i32::try_from(ordinal)
@@ -168,6 +173,23 @@ impl Gpu {
     fn stream(&self) -> sys::CUstream {
         self.stream.stream.0
     }
+}
+
+/// Refuses a driver that cannot load the kernels.
+fn check_driver() -> Result<()> {
+    let mut version = 0;
+    // SAFETY: the driver writes one number.
+    unsafe { sys::cuDriverGetVersion(&raw mut version) }
+        .result()
+        .map_err(|error| none(reason(error)))?;
+    if version < DRIVER {
+        return Err(none(format!(
+            "the NVIDIA driver supports CUDA {}.{}, and 13.0 (driver 580) is the least",
+            version / 1000,
+            version % 1000 / 10
+        )));
+    }
+    Ok(())
 }
 
 fn attribute(device: sys::CUdevice, attribute: sys::CUdevice_attribute) -> Result<i32> {
@@ -273,9 +295,14 @@ impl Device for Gpu {
         if bytes.is_empty() {
             return Ok(());
         }
-        // SAFETY: the callers own as much memory there. From memory that is not page-locked the driver has copied
-        // everything when it returns.
-        unsafe { result::memcpy_htod_async(to, bytes, self.stream()) }.map_err(failed("an upload"))
+        // SAFETY: the callers own as much memory there. `bytes` stay borrowed until they have been read: the driver
+        // takes a little at once, and is waited for if it is more.
+        unsafe { result::memcpy_htod_async(to, bytes, self.stream()) }
+            .map_err(failed("an upload"))?;
+        if bytes.len() <= SMALL_UPLOAD_BYTES {
+            return Ok(());
+        }
+        self.synchronize()
     }
 
     fn download(&self, from: Address, bytes: &mut [u8]) -> Result<()> {
