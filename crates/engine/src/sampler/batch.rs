@@ -51,6 +51,8 @@ pub struct Sampler<B: Backend> {
     backend: Arc<B>,
     members: Vec<Member<B>>,
     layout: Option<Layout<B>>,
+    /// Whether members came or went since the batch was laid out.
+    changed: bool,
     tickets: u64,
 }
 
@@ -98,6 +100,7 @@ impl<B: Backend> Sampler<B> {
             backend: Arc::clone(backend),
             members: Vec::new(),
             layout: None,
+            changed: false,
             tickets: 0,
         }
     }
@@ -124,20 +127,14 @@ impl<B: Backend> Sampler<B> {
         self.tickets += 1;
         self.members
             .push(Member { ticket, request, conditions, modulations, done: 0 });
-        if let Err(error) = self.rearrange() {
-            self.members.pop();
-            return Err(error.into());
-        }
+        self.changed = true;
         Ok(ticket)
     }
 
     /// Drops a request, wherever it stands.
-    ///
-    /// # Errors
-    /// A fault of the device.
-    pub fn leave(&mut self, ticket: Ticket) -> Result<(), SampleError> {
+    pub fn leave(&mut self, ticket: Ticket) {
         self.members.retain(|member| member.ticket != ticket);
-        Ok(self.rearrange()?)
+        self.changed = true;
     }
 
     /// Whether nothing is left to do.
@@ -150,6 +147,9 @@ impl<B: Backend> Sampler<B> {
     /// # Errors
     /// A fault of the device, or a stop; the batch is then as it was before.
     pub fn step(&mut self, stop: &Stop) -> Result<Vec<Sampled>, SampleError> {
+        if self.changed {
+            self.rearrange()?;
+        }
         let Some(layout) = &mut self.layout else {
             return Ok(Vec::new());
         };
@@ -176,12 +176,19 @@ impl<B: Backend> Sampler<B> {
     /// # Errors
     /// A fault of the device.
     pub fn state(&self, ticket: Ticket) -> Result<Option<Vec<f32>>, SampleError> {
+        let Some(member) = self.members.iter().find(|member| member.ticket == ticket) else {
+            return Ok(None);
+        };
         let place = self
             .layout
             .as_ref()
             .and_then(|layout| Some((layout, layout.place(ticket)?)));
-        let state = place.map(|(layout, place)| layout.state(&self.backend, &place));
-        Ok(state.transpose()?)
+        let state = match place {
+            Some((layout, place)) => layout.state(&self.backend, &place)?,
+            // Not laid out yet.
+            None => member.request.noise.clone(),
+        };
+        Ok(Some(state))
     }
 
     /// Takes out the members that are done or broken.
@@ -208,7 +215,10 @@ impl<B: Backend> Sampler<B> {
         if !left.is_empty() {
             self.members
                 .retain(|member| left.iter().all(|gone| gone.ticket != member.ticket));
-            self.rearrange()?;
+            self.changed = true;
+        }
+        if self.members.is_empty() {
+            self.layout = None;
         }
         Ok(left)
     }
@@ -217,6 +227,7 @@ impl<B: Backend> Sampler<B> {
     fn rearrange(&mut self) -> KernelResult<()> {
         if self.members.is_empty() {
             self.layout = None;
+            self.changed = false;
             return Ok(());
         }
         let previous = &self.layout;
@@ -240,6 +251,7 @@ impl<B: Backend> Sampler<B> {
             }
         }
         self.layout = Some(layout);
+        self.changed = false;
         Ok(())
     }
 }

@@ -214,7 +214,7 @@ proptest! {
                 }
             }
             if time == 5 && let Some((&ticket, _)) = tickets.iter().find(|(_, index)| **index == leaver) {
-                sampler.leave(ticket).unwrap();
+                sampler.leave(ticket);
             }
             for sampled in sampler.step(&Stop::default()).unwrap() {
                 mels.insert(tickets[&sampled.ticket], sampled.mel.unwrap());
