@@ -157,7 +157,7 @@ def main() -> None:
                     sample(net, state, cond, text, steps)
 
                 entry = {"frames": frames, "generated_seconds": seconds, "steps": steps, "batch": batch}
-                times.append(entry | {"milliseconds": measured(run, 5 if batch > 1 else 10)})
+                times.append(entry | {"milliseconds": measured(run, 3 if batch > 1 else 10)})
                 print(times[-1], file=sys.stderr)
     card = torch.cuda.get_device_name() if device == "cuda" else "cpu"
     print(json.dumps({"device": card, "network": name, "compiled": arguments.compile, "torch": torch.__version__, "times": times}))

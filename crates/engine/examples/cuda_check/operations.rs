@@ -34,7 +34,7 @@ impl Sizes {
 
 pub(crate) fn compare(
     cuda: &Cuda,
-    sizes: Sizes,
+    sizes: &Sizes,
     checks: &mut Vec<Check>,
 ) -> std::result::Result<(), Box<dyn Error>> {
     let cpu = Cpu::new(CpuOptions::default())?;
@@ -118,7 +118,8 @@ fn block<B: Backend>(backend: &B, operands: &Operands<'_>) -> Result<Vec<f32>> {
         .map(|item| item.len())
         .max()
         .unwrap_or_default();
-    let angles = (0..positions * 32).map(|at| (at / 32) as f32 / 1.3_f32.powi((at % 32) as i32));
+    let angles = (0..positions)
+        .flat_map(|position| (0_i32..32).map(move |pair| position as f32 / 1.3_f32.powi(pair)));
     let rotary: Vec<f32> = angles
         .flat_map(|angle| [angle.cos(), angle.sin()])
         .collect();
