@@ -42,6 +42,8 @@ part check check-own "$program" check --products own
 part check check-cublaslt "$program" check --products cublaslt
 part time time-cublaslt "$program" time --products cublaslt
 part time time-own "$program" time --products own
+# Whether recording an evaluation pays.
+part time time-eager "$program" time --products cublaslt --eager
 if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck initcheck synccheck; do
         part sanitize "$tool" compute-sanitizer --tool "$tool" --error-exitcode 9 --log-file "$out/$tool.txt" \

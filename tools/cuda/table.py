@@ -1,12 +1,17 @@
 """Prints what `first_run.sh` measured as one table: `python table.py OUT`."""
 
 import json
+import math
 import pathlib
 import sys
 
 
 def rows(folder: pathlib.Path):
     for file in sorted(folder.glob("*.json")):
+        # Those of compute-sanitizer have their own reports.
+        if file.stem in ("memcheck", "racecheck", "initcheck", "synccheck"):
+            lines = file.with_suffix(".txt").read_text().splitlines() if file.with_suffix(".txt").exists() else []
+            print(f"{file.stem:18} {lines[-1] if lines else 'no report'}")
         try:
             result = json.loads(file.read_text())
         except ValueError:
@@ -14,7 +19,9 @@ def rows(folder: pathlib.Path):
             continue
         for entry in result.get("checks", []):
             verdict = "ok" if entry["passed"] else "FAILED"
-            print(f"{file.stem:18} {entry['what']:44} {entry['error']:.2e} (at most {entry['limit']:.0e}) {verdict}")
+            # JSON has no word for what is not a number.
+            error = math.nan if entry["error"] is None else entry["error"]
+            print(f"{file.stem:18} {entry['what']:44} {error:.2e} (at most {entry['limit']:.0e}) {verdict}")
         for entry in result.get("times", []):
             yield file.stem, entry
 

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `check` compares every operation at real sizes, 1 000 shapes in a row, and a whole sampling; `small` does the same
-//! with a small network, for compute-sanitizer; `time` measures. `--products own|cublaslt|auto` chooses what multiplies.
+//! with a small network, for compute-sanitizer; `time` measures. `--products own|cublaslt|auto` chooses what multiplies,
+//! and with `--eager` nothing is recorded as a graph.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -35,7 +36,7 @@ use f5tts_engine::{
 use f5tts_kernels::{Backend, Cpu, CpuOptions, Cuda, CudaOptions, Items, cuda::Products};
 use serde::Serialize;
 
-const USAGE: &str = "usage: cuda_check check|small|time [--products own|cublaslt|auto]";
+const USAGE: &str = "usage: cuda_check check|small|time [--products own|cublaslt|auto] [--eager]";
 const VOCAB: usize = 2545;
 /// Frames of 3 s of reference.
 const REFERENCE: usize = 281;
@@ -79,7 +80,11 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{error}");
+            let mut cause = Some(error.as_ref() as &dyn Error);
+            while let Some(error) = cause {
+                eprintln!("{error}");
+                cause = error.source();
+            }
             ExitCode::from(2)
         }
     }
@@ -103,7 +108,9 @@ fn run() -> Outcome<bool> {
     }
     // Not with `small`: memory that was filled is initialised to compute-sanitizer.
     let poisoned = mode == "check";
-    let cuda = Arc::new(Cuda::new(CudaOptions { products, poisoned, ..CudaOptions::default() })?);
+    let recorded = !arguments.iter().any(|word| word == "--eager");
+    let options = CudaOptions { products, recorded, poisoned, ..CudaOptions::default() };
+    let cuda = Arc::new(Cuda::new(options)?);
     let opened = started.elapsed();
     let mut report = Report { device: cuda.describe(), ..Report::default() };
     match mode {
