@@ -137,7 +137,12 @@ pub(crate) fn voices(settings: Settings<'_>, storage: Arc<dyn Storage>) -> Resul
     Ok(voices.heard_by(recogniser::transcription(
         settings.transcription,
         settings.hub,
-        Means { threads: settings.model.threads, bucket, limit },
+        Means {
+            device: settings.model.device(),
+            threads: settings.model.threads,
+            bucket,
+            limit,
+        },
     )))
 }
 

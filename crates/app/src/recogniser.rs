@@ -2,8 +2,9 @@
 
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
-use f5tts_asr::{AsrError, ModelFiles, Options, Whisper};
-use f5tts_kernels::{Cpu, CpuOptions};
+use f5tts_asr::{AsrError, ModelFiles, Options, Transcript, Whisper};
+use f5tts_engine::Device;
+use f5tts_kernels::{Backend, Cpu, CpuOptions, open_gpu};
 use f5tts_service::{
     storage::Storage,
     transcription::{Heard, Listening, TranscribeError, Transcriber, Transcription},
@@ -25,13 +26,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) fn for_people(
     settings: &TranscriptionSettings,
     hub: &HubSettings,
+    device: Device,
     threads: Option<NonZeroUsize>,
 ) -> Transcription {
-    transcription(settings, hub, Means { threads, bucket: None, limit: NO_LIMIT })
+    transcription(settings, hub, Means { device, threads, bucket: None, limit: NO_LIMIT })
 }
 
 /// What hearing may take.
 pub(crate) struct Means {
+    pub(crate) device: Device,
     /// As many as there are processors if none are given.
     pub(crate) threads: Option<NonZeroUsize>,
     /// Where the model may lie.
@@ -53,6 +56,7 @@ pub(crate) fn transcription(
         model: settings.asr_model.clone(),
         options: Options { language: settings.asr_language.clone() },
         hub: hub.for_models(),
+        device: means.device,
         threads: means.threads,
         bucket: means.bucket,
     };
@@ -65,6 +69,7 @@ struct Recogniser {
     model: String,
     options: Options,
     hub: models::HubSettings,
+    device: Device,
     threads: Option<NonZeroUsize>,
     bucket: Option<Arc<dyn Storage>>,
 }
@@ -77,12 +82,8 @@ impl Transcriber for Recogniser {
     fn transcribe(&self, task: &Listening) -> Result<Heard, TranscribeError> {
         let files = self.files(task)?;
         task.begun.notify_one();
-        let transcript = Cpu::new(CpuOptions { threads: self.threads, ..CpuOptions::default() })
-            .map_err(AsrError::from)
-            .and_then(|cpu| Whisper::load(Arc::new(cpu), &files))
-            .and_then(|whisper| {
-                whisper.transcribe(&task.samples, task.sample_rate_hz, &self.options, &task.stop)
-            })
+        let transcript = self
+            .hear(task, &files)
             .map_err(|error| self.failure(error))?;
         Ok(Heard {
             text: transcript.text,
@@ -95,6 +96,32 @@ impl Transcriber for Recogniser {
 }
 
 impl Recogniser {
+    /// Writes down what is said, on the device that there is.
+    fn hear(&self, task: &Listening, files: &ModelFiles) -> Result<Transcript, AsrError> {
+        match self.device {
+            Device::Cpu => self.hear_on(self.processor()?, task, files),
+            Device::Cuda => self.hear_on(open_gpu(self.threads)?, task, files),
+            Device::Auto => match open_gpu(self.threads) {
+                Ok(gpu) => self.hear_on(gpu, task, files),
+                Err(_) => self.hear_on(self.processor()?, task, files),
+            },
+        }
+    }
+
+    fn processor(&self) -> Result<Cpu, AsrError> {
+        Ok(Cpu::new(CpuOptions { threads: self.threads, ..CpuOptions::default() })?)
+    }
+
+    fn hear_on<B: Backend>(
+        &self,
+        device: B,
+        task: &Listening,
+        files: &ModelFiles,
+    ) -> Result<Transcript, AsrError> {
+        let whisper = Whisper::load(Arc::new(device), files)?;
+        whisper.transcribe(&task.samples, task.sample_rate_hz, &self.options, &task.stop)
+    }
+
     /// The files of the model, which are fetched if need be.
     fn files(&self, task: &Listening) -> Result<ModelFiles, TranscribeError> {
         let directory = Path::new(&self.model);

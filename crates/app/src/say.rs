@@ -309,6 +309,7 @@ impl Cast {
             recogniser::for_people(
                 &arguments.transcription,
                 &arguments.hub,
+                arguments.model.device(),
                 arguments.model.threads,
             ),
         )?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use bytes::Bytes;
-use f5tts_engine::audio::DecodeLimits;
+use f5tts_engine::{Device, audio::DecodeLimits};
 use f5tts_service::{
     transcription::{Heard, TranscribeError, Transcription},
     voices::check::{Said, VoiceReport},
@@ -36,7 +36,8 @@ struct Report<'a> {
 
 /// Writes down what is said.
 pub(crate) fn run(arguments: &TranscribeArguments) -> Result<(), Failure> {
-    let transcription = recogniser::for_people(&arguments.transcription, &arguments.hub, None);
+    let transcription =
+        recogniser::for_people(&arguments.transcription, &arguments.hub, Device::Auto, None);
     let in_recording = || format!("the recording `{}`", arguments.audio.display());
     let recording = read(&arguments.audio, DecodeLimits::default().bytes as u64)
         .or_bad_input_in(in_recording())?;

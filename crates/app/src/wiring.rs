@@ -34,10 +34,7 @@ pub(crate) fn find(model: &ModelSettings, hub: &HubSettings) -> Result<ModelFile
 /// Loads the model.
 pub(crate) fn load(files: &ModelFiles, settings: &ModelSettings) -> Result<Engine, Failure> {
     let options = EngineOptions {
-        #[cfg(feature = "cuda")]
-        device: settings.device.into(),
-        #[cfg(not(feature = "cuda"))]
-        device: f5tts_engine::Device::Cpu,
+        device: settings.device(),
         threads: settings.threads,
         pinyin: settings.pinyin,
     };

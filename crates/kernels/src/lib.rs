@@ -11,6 +11,7 @@ mod check;
 pub mod cpu;
 #[cfg(any(feature = "cuda", feature = "cuda-emulation"))]
 pub mod cuda;
+mod gpu;
 mod items;
 
 pub use backend::{
@@ -20,4 +21,5 @@ pub use backend::{
 pub use cpu::{Cpu, CpuOptions};
 #[cfg(any(feature = "cuda", feature = "cuda-emulation"))]
 pub use cuda::{Cuda, CudaOptions};
+pub use gpu::{Gpu, open_gpu};
 pub use items::Items;

@@ -71,6 +71,16 @@ pub(crate) struct ModelSettings {
     pub(crate) pinyin: Edition,
 }
 
+impl ModelSettings {
+    /// Where to compute.
+    pub(crate) fn device(&self) -> f5tts_engine::Device {
+        #[cfg(feature = "cuda")]
+        return self.device.into();
+        #[cfg(not(feature = "cuda"))]
+        f5tts_engine::Device::Cpu
+    }
+}
+
 /// Where models are kept and come from, as the Hugging Face tools have it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Models on disk and on the hub")]

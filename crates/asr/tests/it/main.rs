@@ -6,6 +6,9 @@
     reason = "tests fail by panicking; goldens hold unsigned numbers as i32"
 )]
 
+#[cfg(feature = "cuda-emulation")]
+mod cuda;
+
 use std::{fs, path::Path, sync::Arc};
 
 use f5tts_asr::{AsrError, ModelFiles, Options, Transcript, Whisper, log_mel};
