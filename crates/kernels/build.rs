@@ -63,7 +63,7 @@ mod emulation {
         build
             .cpp(true)
             .std("c++17")
-            .opt_level(2)
+            .opt_level(3)
             .file("cuda/emulation.cpp")
             .flag_if_supported("-Wno-unknown-pragmas");
         if env::var_os("F5TTS_CUDA_SANITIZE").is_some_and(|value| value == "1") {

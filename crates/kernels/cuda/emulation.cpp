@@ -1,8 +1,12 @@
 // The emulation's scheduler and the instructions that a warp executes together.
 
+// Its check of longjmp() takes a jump to another stack for a mistake.
+#undef _FORTIFY_SOURCE
+
 #define F5TTS_EMULATION
 #include "kernels.cu"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstdio>
@@ -51,13 +55,11 @@ struct Copy {
     bool valid;
 };
 
-// A CUDA thread.
-struct Fiber {
-    ucontext_t context;
-    unsigned char* stack = nullptr;
-    bool done = true;
-    std::vector<Copy> open_copies;
-    std::deque<std::vector<Copy>> groups;
+// Where a stack goes on.
+struct Context {
+    ucontext_t begin;
+    jmp_buf place;
+    bool begun = false;
 };
 
 // Threads that wait for each other.
@@ -65,6 +67,18 @@ struct Barrier {
     unsigned arrived = 0;
     unsigned generation = 0;
     const char* instruction = nullptr;
+};
+
+// A CUDA thread, which is used again by the next block.
+struct Fiber {
+    Context context;
+    unsigned char stack[STACK_BYTES];
+    bool done = true;
+    // What it waits for, if anything, and since when.
+    const Barrier* barrier = nullptr;
+    unsigned generation = 0;
+    std::vector<Copy> open_copies;
+    std::deque<std::vector<Copy>> groups;
 };
 
 // What each lane of a warp brings to an instruction and takes from it.
@@ -84,17 +98,17 @@ struct Warp {
 
 struct Block {
     unsigned threads = 0;
-    std::vector<Fiber> fibers;
     std::vector<Warp> warps;
     Barrier barrier;
     std::unique_ptr<unsigned char[]> shared;
     unsigned running = 0;
-    ucontext_t scheduler;
+    Context scheduler;
     Body body = nullptr;
     const void* arguments = nullptr;
 };
 
 thread_local Block* block = nullptr;
+thread_local std::vector<std::unique_ptr<Fiber>> fibers;
 
 // Which of the threads that can run runs first: a missing barrier shows in one order or the other.
 bool backwards() {
@@ -102,17 +116,24 @@ bool backwards() {
     return order && std::string(order) == "backwards";
 }
 
-void switch_context(ucontext_t* from, ucontext_t* to, const void* bottom, size_t bytes, bool ends) {
+void switch_context(Context& from, Context& to, const void* bottom, size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
     void* fake = nullptr;
-    __sanitizer_start_switch_fiber(ends ? nullptr : &fake, bottom, bytes);
-    swapcontext(from, to);
+    __sanitizer_start_switch_fiber(&fake, bottom, bytes);
+    swapcontext(&from.begin, &to.begin);
     __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
 #else
     (void)bottom;
     (void)bytes;
-    (void)ends;
-    swapcontext(from, to);
+    // swapcontext() would do it, but with a system call for the mask of signals.
+    from.begun = true;
+    if (_setjmp(from.place) == 0) {
+        if (to.begun) {
+            _longjmp(to.place, 1);
+        }
+        to.begun = true;
+        setcontext(&to.begin);
+    }
 #endif
 }
 
@@ -124,9 +145,9 @@ constexpr const void* scheduler_bottom = nullptr;
 constexpr size_t scheduler_bytes = 0;
 #endif
 
-void yield(bool ends = false) {
+void yield() {
     const unsigned me = block->running;
-    switch_context(&block->fibers[me].context, &block->scheduler, scheduler_bottom, scheduler_bytes, ends);
+    switch_context(fibers[me]->context, block->scheduler, scheduler_bottom, scheduler_bytes);
     block->running = me;
     thread_index = Dim3{me, 0, 0};
 }
@@ -135,10 +156,11 @@ void fiber_main() {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(nullptr, &scheduler_bottom, &scheduler_bytes);
 #endif
-    block->body(block->arguments);
-    Fiber& fiber = block->fibers[block->running];
-    fiber.done = true;
-    yield(true);
+    for (;;) {
+        block->body(block->arguments);
+        fibers[block->running]->done = true;
+        yield();
+    }
 }
 
 // Waits for all `count` threads; the last to come does `work`.
@@ -149,16 +171,16 @@ void meet(Barrier& barrier, unsigned count, const char* instruction, Work work) 
     } else if (barrier.instruction != instruction) {
         fail("threads of a warp or block met at different instructions");
     }
-    const unsigned generation = barrier.generation;
     if (++barrier.arrived == count) {
         work();
         barrier.arrived = 0;
         barrier.generation++;
         return;
     }
-    while (barrier.generation == generation) {
-        yield();
-    }
+    Fiber& fiber = *fibers[thread_index.x];
+    fiber.barrier = &barrier;
+    fiber.generation = barrier.generation;
+    yield();
 }
 
 Warp& warp() { return block->warps[thread_index.x / WARP]; }
@@ -170,29 +192,23 @@ void meet_warp(const char* instruction, Work work) {
 
 void run_block() {
     for (unsigned index = 0; index < block->threads; index++) {
-        Fiber& fiber = block->fibers[index];
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack;
-        fiber.context.uc_stack.ss_size = STACK_BYTES;
-        fiber.context.uc_link = nullptr;
-        makecontext(&fiber.context, fiber_main, 0);
-        fiber.done = false;
+        fibers[index]->done = false;
     }
     unsigned left = block->threads;
-    // Every round lets each thread run to its next wait; a block that waits for ever does not get here again.
-    for (size_t rounds = 0; left > 0; rounds++) {
-        if (rounds > 10'000'000) {
-            fail("threads wait for each other for ever");
-        }
+    // Every round lets each thread that can run do so to its next wait.
+    while (left > 0) {
+        bool waiting = true;
         for (unsigned turn = 0; turn < block->threads; turn++) {
             const unsigned index = backwards() ? block->threads - 1 - turn : turn;
-            Fiber& fiber = block->fibers[index];
-            if (fiber.done) {
+            Fiber& fiber = *fibers[index];
+            if (fiber.done || (fiber.barrier && fiber.barrier->generation == fiber.generation)) {
                 continue;
             }
+            waiting = false;
+            fiber.barrier = nullptr;
             block->running = index;
             thread_index = Dim3{index, 0, 0};
-            switch_context(&block->scheduler, &fiber.context, fiber.stack, STACK_BYTES, false);
+            switch_context(block->scheduler, fiber.context, fiber.stack, STACK_BYTES);
             if (fiber.done) {
                 left--;
                 if (!fiber.open_copies.empty()) {
@@ -200,6 +216,9 @@ void run_block() {
                 }
                 fiber.groups.clear();
             }
+        }
+        if (waiting) {
+            fail("threads wait for each other for ever");
         }
     }
     if (block->barrier.arrived != 0) {
@@ -240,17 +259,17 @@ void copy_async(void* to, const void* from, bool valid) {
     if (address % 16 != 0) {
         fail("an asynchronous copy is not aligned to 16 bytes");
     }
-    block->fibers[thread_index.x].open_copies.push_back(Copy{to, from, valid});
+    fibers[thread_index.x]->open_copies.push_back(Copy{to, from, valid});
 }
 
 void commit_copies() {
-    Fiber& fiber = block->fibers[thread_index.x];
+    Fiber& fiber = *fibers[thread_index.x];
     fiber.groups.push_back(std::move(fiber.open_copies));
     fiber.open_copies.clear();
 }
 
 void await_copies(int pending) {
-    auto& groups = block->fibers[thread_index.x].groups;
+    auto& groups = fibers[thread_index.x]->groups;
     while (groups.size() > static_cast<size_t>(pending)) {
         for (const Copy& copy : groups.front()) {
             if (copy.valid) {
@@ -311,17 +330,23 @@ void multiply_warp(Warp& all) {
             b[row][group] = half_of(all.in[lane].product.b[i / 2], i & 1);
         }
     }
-    for (unsigned lane = 0; lane < WARP; lane++) {
-        for (unsigned i = 0; i < 4; i++) {
-            const unsigned row = lane / 4 + (i >= 2 ? 8 : 0);
-            const unsigned column = lane % 4 * 2 + (i & 1);
-            float sum = all.in[lane].product.sum[i];
-            for (unsigned k = 0; k < 16; k++) {
-                sum += a[row][k] * b[k][column];
+    float sums[16][8];
+    const auto each = [&](auto task) {
+        for (unsigned lane = 0; lane < WARP; lane++) {
+            for (unsigned i = 0; i < 4; i++) {
+                task(lane, i, sums[lane / 4 + (i >= 2 ? 8 : 0)][lane % 4 * 2 + (i & 1)]);
             }
-            all.out[lane].product.sum[i] = sum;
+        }
+    };
+    each([&](unsigned lane, unsigned i, float& sum) { sum = all.in[lane].product.sum[i]; });
+    for (unsigned row = 0; row < 16; row++) {
+        for (unsigned k = 0; k < 16; k++) {
+            for (unsigned column = 0; column < 8; column++) {
+                sums[row][column] += a[row][k] * b[k][column];
+            }
         }
     }
+    each([&](unsigned lane, unsigned i, float& sum) { all.out[lane].product.sum[i] = sum; });
 }
 
 }  // namespace
@@ -338,16 +363,14 @@ void multiply_add(float (&sum)[4], const unsigned (&a)[4], unsigned b0, unsigned
 }
 
 float to_float(Half x) {
-    const unsigned exponent = x.bits >> 10 & 31;
-    const unsigned fraction = x.bits & 1023;
+    // The fraction in its place, and the exponent by a product, which is right for subnormal numbers, too.
+    uint32_t bits = (x.bits & 0x7fffu) << 13;
+    const bool finite = bits < 0x0f800000;
     float value;
-    if (exponent == 31) {
-        value = fraction ? NAN : INFINITY;
-    } else if (exponent == 0) {
-        value = std::ldexp(static_cast<float>(fraction), -24);
-    } else {
-        const uint32_t bits = (exponent + 112) << 23 | fraction << 13;
-        std::memcpy(&value, &bits, sizeof(value));
+    std::memcpy(&value, &bits, sizeof(value));
+    value *= 0x1p112f;
+    if (!finite) {
+        value = x.bits & 1023 ? NAN : INFINITY;
     }
     return x.bits & 0x8000 ? -value : value;
 }
@@ -391,14 +414,15 @@ extern "C" int f5tts_emulation_launch(
     }
     Block state;
     state.threads = threads;
-    state.fibers.resize(threads);
-    // Kept from launch to launch.
-    static thread_local std::vector<std::unique_ptr<unsigned char[]>> stacks;
-    while (stacks.size() < threads) {
-        stacks.emplace_back(new unsigned char[STACK_BYTES]);
-    }
-    for (unsigned index = 0; index < threads; index++) {
-        state.fibers[index].stack = stacks[index].get();
+    while (fibers.size() < threads) {
+        fibers.emplace_back(new Fiber);
+        Fiber& fiber = *fibers.back();
+        ucontext_t& begin = fiber.context.begin;
+        getcontext(&begin);
+        begin.uc_stack.ss_sp = fiber.stack;
+        begin.uc_stack.ss_size = STACK_BYTES;
+        begin.uc_link = nullptr;
+        makecontext(&begin, fiber_main, 0);
     }
     state.body = found->second.body;
     state.arguments = arguments;

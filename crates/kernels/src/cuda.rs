@@ -25,6 +25,8 @@ mod tensor;
 
 use std::{num::NonZeroUsize, ops::Range, sync::Arc};
 
+#[cfg(feature = "cuda-emulation")]
+pub use self::emulated::Emulation;
 pub use self::{
     conv::Conv,
     linear::Linear,
@@ -111,7 +113,13 @@ impl Cuda {
     /// A device that a CPU emulates, thread by thread: for tests of small sizes.
     #[cfg(feature = "cuda-emulation")]
     pub fn emulated(options: CudaOptions) -> Result<Self> {
-        Self::over(Arc::new(emulated::Emulated::default()), options)
+        Self::emulated_with(options, Emulation::default())
+    }
+
+    /// The same with a device that has some limit of a GPU.
+    #[cfg(feature = "cuda-emulation")]
+    pub fn emulated_with(options: CudaOptions, emulation: Emulation) -> Result<Self> {
+        Self::over(Arc::new(emulated::Emulated::new(emulation)), options)
     }
 
     fn over(device: Arc<dyn Device>, options: CudaOptions) -> Result<Self> {

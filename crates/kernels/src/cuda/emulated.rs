@@ -25,8 +25,25 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
+/// What the emulated device is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emulation {
+    /// Its memory.
+    pub memory_bytes: usize,
+    /// Whether blocks of memory are larger than asked for, as on a GPU; else they have exactly the size asked for, so
+    /// that a sanitizer sees what lies beyond.
+    pub rounds: bool,
+}
+
+impl Default for Emulation {
+    fn default() -> Self {
+        Self { memory_bytes: usize::MAX, rounds: false }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Emulated {
+    emulation: Emulation,
     /// Memory of exactly the size asked for, so that a sanitizer sees what lies beyond.
     blocks: Mutex<HashMap<Address, Box<[Piece]>>>,
     /// What was asked for since a recording began.
@@ -101,6 +118,14 @@ fn pointer(address: Address) -> *mut u8 {
 }
 
 impl Emulated {
+    pub(super) fn new(emulation: Emulation) -> Self {
+        Self { emulation, ..Self::default() }
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, HashMap<Address, Box<[Piece]>>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn recorded(&self) -> MutexGuard<'_, Option<Vec<Step>>> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,6 +161,11 @@ impl Device for Emulated {
     }
 
     fn allocate(&self, bytes: usize) -> Result<Option<Address>> {
+        let mut blocks = self.blocks();
+        let used: usize = blocks.values().map(|block| size_of_val(&**block)).sum();
+        if bytes > self.emulation.memory_bytes.saturating_sub(used) {
+            return Ok(None);
+        }
         let mut block = Vec::new();
         let pieces = bytes.div_ceil(size_of::<Piece>());
         if block.try_reserve_exact(pieces).is_err() {
@@ -144,27 +174,21 @@ impl Device for Emulated {
         block.resize(pieces, Piece([0xff; 16]));
         let mut block = block.into_boxed_slice();
         let address = block.as_mut_ptr().expose_provenance() as Address;
-        self.blocks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(address, block);
+        blocks.insert(address, block);
         Ok(Some(address))
     }
 
     fn free(&self, address: Address) -> Result<()> {
-        self.blocks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&address);
+        self.blocks().remove(&address);
         Ok(())
     }
 
     fn rounds(&self) -> bool {
-        false
+        self.emulation.rounds
     }
 
     fn shortage(&self) -> String {
-        "the emulated GPU has no memory left".to_owned()
+        format!("the emulated GPU has {} bytes", self.emulation.memory_bytes)
     }
 
     fn upload(&self, bytes: &[u8], to: Address) -> Result<()> {
