@@ -134,7 +134,7 @@ impl Cuda {
         })
     }
 
-    /// Bytes of device memory in use, and those kept for later.
+    /// Bytes of device memory in use, those of recordings as well, and those kept for later.
     pub fn memory(&self) -> (usize, usize) {
         self.pool.bytes()
     }

@@ -26,6 +26,7 @@ struct State {
     /// By size: addresses, and when each was given back.
     idle: BTreeMap<usize, Vec<(Address, u64)>>,
     idle_bytes: usize,
+    /// Those of recordings as well.
     used_bytes: usize,
     /// Counts what is given back.
     clock: u64,
@@ -67,7 +68,6 @@ impl Pool {
         };
         let reused = self.state().take(size);
         let address = reused.map_or_else(|| self.fresh(size), Ok)?;
-        self.state().used_bytes += size;
         let block = Block { pool: Arc::clone(self), address, bytes: size };
         if self.poisoned {
             self.device.fill(address, 0xff, size)?;
@@ -75,7 +75,7 @@ impl Pool {
         Ok(block)
     }
 
-    /// Bytes in use, and those kept for later.
+    /// Bytes in use, those of recordings as well, and those kept for later.
     pub(super) fn bytes(&self) -> (usize, usize) {
         let state = self.state();
         (state.used_bytes, state.idle_bytes)
@@ -92,11 +92,17 @@ impl Pool {
         Held { pool: Arc::clone(self), blocks }
     }
 
-    /// Asks the driver; if it has too little, all that is idle goes back to it first.
+    /// Asks the driver, and if it has too little, once more when all that is idle is back with it.
     fn fresh(&self, size: usize) -> Result<Address> {
-        if let Some(address) = self.device.allocate(size)? {
-            return Ok(address);
-        }
+        let address = match self.device.allocate(size)? {
+            Some(address) => address,
+            None => self.fresh_instead_of_idle(size)?,
+        };
+        self.state().used_bytes += size;
+        Ok(address)
+    }
+
+    fn fresh_instead_of_idle(&self, size: usize) -> Result<Address> {
         let idle = {
             let mut state = self.state();
             state.idle_bytes = 0;
@@ -124,7 +130,6 @@ impl Pool {
     fn give_back(&self, size: usize, address: Address) {
         let surplus = {
             let mut state = self.state();
-            state.used_bytes = state.used_bytes.saturating_sub(size);
             match &mut state.recorded {
                 Some(recorded) => {
                     recorded.push((size, address));
@@ -160,10 +165,12 @@ impl State {
             self.idle.remove(&size);
         }
         self.idle_bytes -= size;
+        self.used_bytes += size;
         Some(address)
     }
 
     fn put(&mut self, size: usize, address: Address) {
+        self.used_bytes -= size;
         self.clock += 1;
         let clock = self.clock;
         self.idle.entry(size).or_default().push((address, clock));
@@ -208,8 +215,6 @@ impl Drop for Block {
 impl Drop for Held {
     fn drop(&mut self) {
         for (size, address) in self.blocks.drain(..) {
-            // It is not in use, but to `give_back` it is.
-            self.pool.state().used_bytes += size;
             self.pool.give_back(size, address);
         }
     }
