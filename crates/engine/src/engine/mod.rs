@@ -128,15 +128,34 @@ impl Engine {
     /// # Errors
     /// A tensor that is missing, surplus or of another shape than the configuration says, named.
     pub fn load(parts: ModelParts, options: &EngineOptions) -> Result<Self, LoadError> {
+        Self::with_network(parts, options.pinyin, |loader| loader.load(options))
+    }
+
+    /// Brings a model to a device that is open: for tests, which look at the device meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    #[cfg(feature = "cuda-emulation")]
+    pub fn load_onto<B: f5tts_kernels::Backend>(
+        parts: ModelParts,
+        backend: std::sync::Arc<B>,
+    ) -> Result<Self, LoadError> {
+        Self::with_network(parts, Edition::default(), |loader| Ok((loader.onto(backend)?, None)))
+    }
+
+    fn with_network(
+        parts: ModelParts,
+        pinyin: Edition,
+        load: impl FnOnce(&Loader) -> Result<(Box<dyn Network>, Option<String>), LoadError>,
+    ) -> Result<Self, LoadError> {
         parts.vocab.check_rows(parts.vocab.size() + 1)?;
         let configs = (parts.config.dit.clone(), parts.vocoder_config);
         let loader = Loader::new(parts.checkpoint, parts.vocoder, configs, parts.vocab.size())?;
-        let (network, missed_gpu) = loader.load(options)?;
-        let tokenizer = Tokenizer::new(options.pinyin);
+        let (network, missed_gpu) = load(&loader)?;
         Ok(Self {
             name: parts.name,
             config: parts.config,
-            text: TextStage { tokenizer, vocab: parts.vocab },
+            text: TextStage { tokenizer: Tokenizer::new(pinyin), vocab: parts.vocab },
             network,
             missed_gpu,
         })

@@ -116,17 +116,17 @@ impl Loader {
         let mut missed = None;
         if options.device != Device::Cpu {
             match open_gpu(options) {
-                Ok(gpu) => return Ok((self.onto(gpu)?, None)),
+                Ok(gpu) => return Ok((self.onto(Arc::new(gpu))?, None)),
                 Err(error) if options.device == Device::Cuda => return Err(error.into()),
                 Err(error) => missed = cfg!(feature = "cuda").then(|| error.to_string()),
             }
         }
         let cpu = CpuOptions { threads: options.threads, ..CpuOptions::default() };
-        Ok((self.onto(Cpu::new(cpu)?)?, missed))
+        Ok((self.onto(Arc::new(Cpu::new(cpu)?))?, missed))
     }
 
-    fn onto<B: Backend>(&self, backend: B) -> Result<Box<dyn Network>, LoadError> {
-        let backend = Arc::new(backend);
+    /// Loads onto a device that is open.
+    pub(super) fn onto<B: Backend>(&self, backend: Arc<B>) -> Result<Box<dyn Network>, LoadError> {
         let dit = Dit::load(&backend, &self.dit, self.dit_config.clone(), self.vocab_size)?;
         let vocos = Vocos::load(&backend, &self.vocoder, self.vocoder_config.clone())?;
         Ok(Box::new(OnDevice { dit: Arc::new(dit), vocos, backend }))

@@ -3,6 +3,8 @@
 mod align;
 mod audio;
 mod checkpoint;
+#[cfg(feature = "cuda-emulation")]
+mod cuda;
 mod duration;
 mod golden;
 mod sampler;
