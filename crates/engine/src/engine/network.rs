@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use f5tts_kernels::{Backend, Cpu, CpuOptions, Items};
+use f5tts_kernels::{Backend, Cpu, CpuOptions, Items, open_gpu};
 
 use super::EngineOptions;
 use crate::{
@@ -115,7 +115,7 @@ impl Loader {
     ) -> Result<(Box<dyn Network>, Option<String>), LoadError> {
         let mut missed = None;
         if options.device != Device::Cpu {
-            match open_gpu(options) {
+            match open_gpu(options.threads) {
                 Ok(gpu) => return Ok((self.onto(Arc::new(gpu))?, None)),
                 Err(error) if options.device == Device::Cuda => return Err(error.into()),
                 Err(error) => missed = cfg!(feature = "cuda").then(|| error.to_string()),
@@ -131,17 +131,4 @@ impl Loader {
         let vocos = Vocos::load(&backend, &self.vocoder, self.vocoder_config.clone())?;
         Ok(Box::new(OnDevice { dit: Arc::new(dit), vocos, backend }))
     }
-}
-
-#[cfg(feature = "cuda")]
-fn open_gpu(options: &EngineOptions) -> KernelResult<f5tts_kernels::Cuda> {
-    let threads = options.threads;
-    f5tts_kernels::Cuda::new(f5tts_kernels::CudaOptions { threads, ..Default::default() })
-}
-
-#[cfg(not(feature = "cuda"))]
-fn open_gpu(_options: &EngineOptions) -> KernelResult<Cpu> {
-    Err(f5tts_kernels::Error::NoDevice {
-        reason: "this program was built without the feature `cuda`".to_owned(),
-    })
 }
