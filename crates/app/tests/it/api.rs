@@ -76,7 +76,7 @@ fn assert_matches(found: &Value, documented: &Value, place: &str) {
 fn fill(request: &mut Value) {
     match request {
         Value::String(text) if text.ends_with(VARIES) => {
-            let recording = repository().join("models/demo/voices/slt.wav");
+            let recording = repository().join("tools/goldens/inputs/baker.wav");
             *text = BASE64_STANDARD.encode(fs::read(recording).unwrap());
         }
         Value::Object(fields) => fields.values_mut().for_each(fill),

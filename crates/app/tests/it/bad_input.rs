@@ -70,8 +70,11 @@ fn voices_that_are_none() {
 #[test]
 fn a_recording_without_transcript() {
     let sandbox = Sandbox::new();
-    fs::copy(crate::repository().join("models/demo/voices/slt.wav"), sandbox.path("anna.wav"))
-        .unwrap();
+    fs::copy(
+        crate::repository().join("tools/goldens/inputs/baker.wav"),
+        sandbox.path("anna.wav"),
+    )
+    .unwrap();
     let message = sandbox
         .say("Hello there.", &["--voice", "anna.wav", "--asr-model", "off"])
         .error(2);

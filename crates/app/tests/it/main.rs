@@ -47,10 +47,10 @@ impl Sandbox {
 
     /// A recording of the repository with its transcript beside it, under another name.
     fn recording(&self, name: &str) -> PathBuf {
-        let voices = repository().join("models/demo/voices");
         let path = self.path(name);
-        fs::copy(voices.join("slt.wav"), &path).unwrap();
-        fs::copy(voices.join("slt.txt"), path.with_extension("txt")).unwrap();
+        fs::copy(repository().join("tools/goldens/inputs/baker.wav"), &path).unwrap();
+        let transcript = "Every morning the baker opens his shop at six.";
+        fs::write(path.with_extension("txt"), transcript).unwrap();
         path
     }
 
