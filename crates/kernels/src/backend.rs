@@ -189,6 +189,25 @@ pub struct Istft {
     pub padding: IstftPadding,
 }
 
+impl Istft {
+    /// Samples cut off at the begin.
+    pub(crate) fn cut(self) -> usize {
+        match self.padding {
+            IstftPadding::Center => self.n_fft / 2,
+            IstftPadding::Same => (self.n_fft - self.hop_length) / 2,
+        }
+    }
+
+    /// The samples of some frames.
+    pub(crate) fn samples(self, frames: usize) -> usize {
+        let hops = match self.padding {
+            IstftPadding::Center => frames.saturating_sub(1),
+            IstftPadding::Same => frames,
+        };
+        hops * self.hop_length
+    }
+}
+
 /// Makes types copyable that only hold references to tensors; deriving would ask it of the tensors too.
 macro_rules! copyable {
     ($($name:ident),*) => {$(

@@ -37,7 +37,7 @@ pub use self::{conv::Conv, linear::Linear, tensor::Tensor};
 use self::{scratch::Scratch, simd::Level};
 use crate::{
     Advance, Attention, Backend, ConvShape, ConvTail, Epilogue, Error, Istft, Items, LinearInput,
-    Result, check,
+    Result, check, operands::ConvOperands,
 };
 
 /// How a [`Cpu`] computes.
@@ -181,7 +181,7 @@ impl Backend for Cpu {
         tail: ConvTail,
         out: &mut Tensor,
     ) -> Result<()> {
-        conv::conv(self, conv::Operands { input, items, tail, out }, weights)
+        conv::conv(self, ConvOperands { input, items, tail, out }, weights)
     }
 
     fn layer_norm(

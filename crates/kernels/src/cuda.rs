@@ -42,7 +42,7 @@ use self::{
 };
 use crate::{
     Advance, Attention, Backend, ConvShape, ConvTail, Cpu, CpuOptions, Epilogue, Istft, Items,
-    LinearInput, Result,
+    LinearInput, Result, operands::ConvOperands,
 };
 
 /// How a [`Cuda`] computes.
@@ -267,7 +267,7 @@ impl Backend for Cuda {
         out: &mut Tensor,
     ) -> Result<()> {
         let _guard = self.recorder.enter();
-        conv::conv(self, conv::Operands { input, items, tail, out }, weights)
+        conv::conv(self, ConvOperands { input, items, tail, out }, weights)
     }
 
     fn layer_norm(

@@ -13,6 +13,7 @@ pub mod cpu;
 pub mod cuda;
 mod gpu;
 mod items;
+mod operands;
 
 pub use backend::{
     Activation, Advance, Attention, Backend, ConvShape, ConvTail, Epilogue, Error, Istft,

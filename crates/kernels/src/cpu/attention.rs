@@ -14,7 +14,6 @@ use std::ops::Range;
 use super::{
     Cpu,
     buffer::{LINE, row_stride},
-    check::Check,
     math,
     norm::{self, EPSILON, Power},
     product::Product,
@@ -22,7 +21,7 @@ use super::{
     simd::{Kernel, MAX_LANES, Vectors},
     tensor::Tensor,
 };
-use crate::{Attention, Result};
+use crate::{Attention, Result, operands};
 
 /// [`crate::Backend::attention`]
 pub(super) fn attention(
@@ -31,7 +30,7 @@ pub(super) fn attention(
     attention: Attention<'_, Tensor>,
     out: &mut Tensor,
 ) -> Result<()> {
-    check(qkv, attention, out)?;
+    operands::attention(qkv, attention, out)?;
     let Attention { items, heads, head_dim, .. } = attention;
     let out = SharedMatrix::new(out.values_mut(), heads * head_dim);
     // Every part packs keys and values anew: only worth it where heads are fewer than threads.
@@ -59,41 +58,6 @@ pub(super) fn attention(
         });
         Ok(())
     })
-}
-
-fn check(qkv: &Tensor, attention: Attention<'_, Tensor>, out: &Tensor) -> Result<()> {
-    let check = Check("attention");
-    let Attention {
-        items,
-        heads,
-        head_dim,
-        rotary,
-        rotated_heads,
-        query_key_norm,
-    } = attention;
-    let width = heads
-        .checked_mul(head_dim)
-        .filter(|_| head_dim > 0 && head_dim % 2 == 0);
-    let Some(width) = width else {
-        return Err(check.error("an even head_dim".to_owned(), head_dim.to_string()));
-    };
-    check.items(items, qkv)?;
-    check.equal("qkv columns", Some(qkv.columns()), width.checked_mul(3))?;
-    check.shape("an output", out, (qkv.rows(), width))?;
-    if rotated_heads > 0 {
-        let positions = items
-            .iter()
-            .map(|item| item.len())
-            .max()
-            .unwrap_or_default();
-        check.equal("rotary columns", rotary.columns(), head_dim)?;
-        check.at_least("rotary rows", rotary.rows(), positions)?;
-    }
-    if let Some((query, key)) = query_key_norm {
-        check.shape("a query norm", query, (1, head_dim))?;
-        check.shape("a key norm", key, (1, head_dim))?;
-    }
-    Ok(())
 }
 
 /// The sizes of a head's working memory.

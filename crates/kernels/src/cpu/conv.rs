@@ -21,7 +21,10 @@ use super::{
     simd::{Kernel, Vectors},
     tensor::Tensor,
 };
-use crate::{ConvShape, ConvTail, Items, Result};
+use crate::{
+    ConvShape, ConvTail, Items, Result,
+    operands::{self, ConvOperands, taps_first},
+};
 
 /// The weights of a convolution, packed.
 #[derive(Debug)]
@@ -41,28 +44,13 @@ enum Weights {
 
 /// [`crate::Backend::load_conv`]
 pub(super) fn load(cpu: &Cpu, weight: &[f32], bias: &[f32], shape: ConvShape) -> Result<Conv> {
-    let check = Check("load_conv");
+    operands::conv_weights(weight, bias, shape)?;
     let ConvShape { inputs, outputs, kernel, groups } = shape;
-    let divisible = |channels: usize| channels > 0 && channels.checked_rem(groups) == Some(0);
-    if !(divisible(inputs) && divisible(outputs) && kernel % 2 == 1) {
-        let expected = "an odd kernel and groups that divide the channels".to_owned();
-        return Err(check.error(expected, format!("{shape:?}")));
-    }
-    let channels = inputs / groups;
-    check.equal(
-        "weights",
-        Some(weight.len()),
-        outputs
-            .checked_mul(channels)
-            .and_then(|n| n.checked_mul(kernel)),
-    )?;
-    check.equal("a bias of", bias.len(), outputs)?;
-
     let weights = if groups == inputs && groups == outputs {
         Weights::Channels(taps_first(weight, kernel))
     } else {
         let width = cpu.level().panel();
-        let depth = channels * kernel;
+        let depth = inputs / groups * kernel;
         let pack = |group: &[f32]| {
             let rows = group.chunks_exact(depth);
             let rows: Vec<f32> = rows.flat_map(|row| taps_first(row, kernel)).collect();
@@ -74,28 +62,11 @@ pub(super) fn load(cpu: &Cpu, weight: &[f32], bias: &[f32], shape: ConvShape) ->
     Ok(Conv { shape, weights, bias: bias.to_vec() })
 }
 
-/// Turns (channels, taps) into (taps, channels).
-fn taps_first(weight: &[f32], taps: usize) -> Vec<f32> {
-    let tap = |tap| weight.iter().skip(tap).step_by(taps).copied();
-    (0..taps).flat_map(tap).collect()
-}
-
-/// The operands of a convolution besides its weights.
-#[derive(Debug)]
-pub(super) struct Operands<'a> {
-    pub(super) input: &'a Tensor,
-    pub(super) items: &'a Items,
-    pub(super) tail: ConvTail,
-    pub(super) out: &'a mut Tensor,
-}
-
 /// [`crate::Backend::conv`]
-pub(super) fn conv(cpu: &Cpu, operands: Operands<'_>, layer: &Conv) -> Result<()> {
-    let Operands { input, items, tail, out } = operands;
-    let (check, shape) = (Check("conv"), layer.shape);
-    check.equal("input columns", input.columns(), shape.inputs)?;
-    check.items(items, input)?;
-    check.shape("an output", out, (input.rows(), shape.outputs))?;
+pub(super) fn conv(cpu: &Cpu, operands: ConvOperands<'_, Tensor>, layer: &Conv) -> Result<()> {
+    let shape = layer.shape;
+    operands.check(shape)?;
+    let ConvOperands { input, items, tail, out } = operands;
 
     let division = Division::new(items.rows(), 1, cpu.level().rows(), cpu.threads());
     let rows: Vec<Rows> = Rows::divide(items, division.rows).collect();
@@ -112,7 +83,11 @@ pub(super) fn conv(cpu: &Cpu, operands: Operands<'_>, layer: &Conv) -> Result<()
         }),
         Weights::Groups(groups) => {
             let packed = groups.first().map(Panels::width);
-            check.equal("weights packed for panels of", packed, Some(cpu.level().panel()))?;
+            Check("conv").equal(
+                "weights packed for panels of",
+                packed,
+                Some(cpu.level().panel()),
+            )?;
             cpu.for_each_task(rows.len() * groups.len(), |task| {
                 let (rows, group) = (&rows[task / groups.len()], task % groups.len());
                 let group = Group { shape, index: group, weights: &groups[group] };

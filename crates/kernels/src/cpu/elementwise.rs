@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Cpu, check::Check, tensor::Tensor};
-use crate::{Advance, Result};
+use crate::{Advance, Result, operands};
 
 /// [`crate::Backend::copy_rows`]
 pub(super) fn copy_rows(
@@ -14,11 +14,8 @@ pub(super) fn copy_rows(
     to: usize,
     out: &mut Tensor,
 ) -> Result<()> {
-    let (check, columns) = (Check("copy_rows"), input.columns());
-    check.equal("output columns", out.columns(), columns)?;
-    check.rows(&from, input)?;
-    let end = to.saturating_add(from.len());
-    check.rows(&(to..end), out)?;
+    operands::copy_rows(input, &from, to, out)?;
+    let (columns, end) = (input.columns(), to + from.len());
     let from = from.start * columns..from.end * columns;
     out.values_mut()[to * columns..end * columns].copy_from_slice(&input.values()[from]);
     Ok(())
@@ -39,18 +36,8 @@ pub(super) fn advance(
     advances: &[Advance],
     out: &mut Tensor,
 ) -> Result<()> {
-    let (check, columns) = (Check("advance"), state.columns());
-    check.equal("velocity columns", velocity.columns(), columns)?;
-    check.shape("an output", out, state.shape())?;
-    for advance in advances {
-        check.rows(&advance.state, state)?;
-        for first in [Some(advance.conditional), advance.unconditional]
-            .into_iter()
-            .flatten()
-        {
-            check.rows(&(first..first.saturating_add(advance.state.len())), velocity)?;
-        }
-    }
+    operands::advance(state, velocity, advances, out)?;
+    let columns = state.columns();
     for advance in advances {
         let rows = |tensor, first| part(tensor, first, advance.state.len());
         let places = advance.state.start * columns..advance.state.end * columns;

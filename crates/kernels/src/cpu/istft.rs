@@ -5,8 +5,8 @@ use std::{ops::Range, sync::Arc};
 use rayon::prelude::*;
 use realfft::{ComplexToReal, RealFftPlanner, num_complex::Complex};
 
-use super::{Cpu, buffer::Buffer, check::Check, tensor::Tensor};
-use crate::{Istft, IstftPadding, Items, Result};
+use super::{Cpu, buffer::Buffer, tensor::Tensor};
+use crate::{Istft, Items, Result, operands};
 
 /// [`crate::Backend::istft`]
 pub(super) fn istft(
@@ -16,13 +16,8 @@ pub(super) fn istft(
     window: &[f32],
     istft: Istft,
 ) -> Result<Vec<Vec<f32>>> {
-    let (check, n_fft) = (Check("istft"), istft.n_fft);
-    check.at_least("a transform length", n_fft, 2)?;
-    check.at_least("a hop length", istft.hop_length, 1)?;
-    check.at_least("a transform length", n_fft, istft.hop_length)?;
-    check.equal("a window of", window.len(), n_fft)?;
-    check.items(items, head)?;
-    check.equal("head columns", head.columns(), 2 * (n_fft / 2 + 1))?;
+    operands::istft(head, items, window, istft)?;
+    let n_fft = istft.n_fft;
 
     let inverse = RealFftPlanner::<f32>::new().plan_fft_inverse(n_fft);
     let mut frames = Buffer::zeros(head.rows() * n_fft)?;
@@ -96,12 +91,8 @@ struct Overlap<'a> {
 
 impl Overlap<'_> {
     fn wave(&self) -> Vec<f32> {
-        let Istft { n_fft, hop_length, padding } = self.istft;
-        let (cut, hops) = match padding {
-            IstftPadding::Center => (n_fft / 2, self.count.saturating_sub(1)),
-            IstftPadding::Same => ((n_fft - hop_length) / 2, self.count),
-        };
-        let mut wave = vec![0.0; hops * hop_length];
+        let (cut, hop_length) = (self.istft.cut(), self.istft.hop_length);
+        let mut wave = vec![0.0; self.istft.samples(self.count)];
         let hops = wave.par_chunks_mut(hop_length).enumerate();
         hops.for_each(|(hop, samples)| {
             for (sample, place) in samples.iter_mut().zip(hop * hop_length + cut..) {

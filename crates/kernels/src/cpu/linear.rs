@@ -19,7 +19,7 @@ use super::{
     simd::{Kernel, Vectors},
     tensor::Tensor,
 };
-use crate::{Activation, Epilogue, LinearInput, Result};
+use crate::{Activation, Epilogue, LinearInput, Result, operands};
 
 /// The weights of a linear layer, packed.
 #[derive(Debug)]
@@ -28,8 +28,6 @@ pub struct Linear {
     bias: Vec<f32>,
 }
 
-const CHECK: Check = Check("linear");
-
 /// [`crate::Backend::load_linear`]
 pub(super) fn load(
     cpu: &Cpu,
@@ -37,12 +35,7 @@ pub(super) fn load(
     bias: Option<&[f32]>,
     inputs: usize,
 ) -> Result<Linear> {
-    let check = Check("load_linear");
-    let outputs = weight.len().checked_div(inputs).unwrap_or_default();
-    check.equal("weights", weight.len(), outputs * inputs)?;
-    if let Some(bias) = bias {
-        check.equal("a bias of", bias.len(), outputs)?;
-    }
+    let outputs = operands::linear_weights(weight, bias, inputs)?;
     let weights = cpu.install(|| Panels::pack(weight, inputs, cpu.level().panel()))?;
     let bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
     Ok(Linear { weights, bias })
@@ -58,10 +51,8 @@ pub(super) fn linear(
 ) -> Result<()> {
     let weights = &layer.weights;
     let (rows, columns) = (rows_of(input), weights.columns());
-    CHECK.equal("weights packed for panels of", weights.width(), cpu.level().panel())?;
-    CHECK.shape("an output", out, (rows, columns))?;
-    check_input(input, weights.depth())?;
-    check_epilogue(epilogue, out)?;
+    Check("linear").equal("weights packed for panels of", weights.width(), cpu.level().panel())?;
+    operands::linear(input, (columns, weights.depth()), epilogue, out)?;
 
     let division = Division::new(rows, weights.count(), cpu.level().rows(), cpu.threads());
     let parts = weights.count().div_ceil(division.panels);
@@ -93,33 +84,6 @@ pub(super) fn linear(
 fn rows_of(input: LinearInput<'_, Tensor>) -> usize {
     match input {
         LinearInput::Plain(x) | LinearInput::Modulated(x, _) => x.rows(),
-    }
-}
-
-fn check_input(input: LinearInput<'_, Tensor>, inputs: usize) -> Result<()> {
-    match input {
-        LinearInput::Plain(x) => CHECK.equal("input columns", x.columns(), inputs),
-        LinearInput::Modulated(x, modulation) => {
-            CHECK.equal("input columns", x.columns(), inputs)?;
-            CHECK.items(modulation.items, x)?;
-            let columns = modulation
-                .scale
-                .max(modulation.shift)
-                .saturating_add(inputs);
-            CHECK.table(modulation.table, modulation.items, columns)
-        }
-    }
-}
-
-fn check_epilogue(epilogue: Epilogue<'_, Tensor>, out: &Tensor) -> Result<()> {
-    match epilogue {
-        Epilogue::Store(_) | Epilogue::Residual => Ok(()),
-        Epilogue::Plus(other) => CHECK.shape("an addend", other, out.shape()),
-        Epilogue::ScaledResidual(scale) => CHECK.shape("a scale", scale, (1, out.columns())),
-        Epilogue::GatedResidual { table, items, gate } => {
-            CHECK.items(items, out)?;
-            CHECK.table(table, items, gate.saturating_add(out.columns()))
-        }
     }
 }
 

@@ -4,11 +4,10 @@ use rayon::prelude::*;
 
 use super::{
     Cpu,
-    check::Check,
     simd::{Kernel, Vectors},
     tensor::Tensor,
 };
-use crate::{Items, Result};
+use crate::{Items, Result, operands};
 
 pub(crate) const EPSILON: f32 = 1e-6;
 
@@ -109,10 +108,8 @@ pub(super) fn layer_norm(
     bias: &Tensor,
     out: &mut Tensor,
 ) -> Result<()> {
-    let (check, columns) = (Check("layer_norm"), input.columns());
-    check.shape("a weight", weight, (1, columns))?;
-    check.shape("a bias", bias, (1, columns))?;
-    check.shape("an output", out, input.shape())?;
+    operands::layer_norm(input, weight, bias, out)?;
+    let columns = input.columns();
     if columns == 0 {
         return Ok(());
     }
@@ -135,10 +132,8 @@ pub(super) fn global_response_norm(
     gamma: &Tensor,
     beta: &Tensor,
 ) -> Result<()> {
-    let (check, columns) = (Check("global_response_norm"), x.columns());
-    check.items(items, x)?;
-    check.shape("a gamma", gamma, (1, columns))?;
-    check.shape("a beta", beta, (1, columns))?;
+    operands::global_response_norm(x, items, gamma, beta)?;
+    let columns = x.columns();
     if columns == 0 {
         return Ok(());
     }

@@ -8,9 +8,7 @@ use super::{
     pool::Block,
     tensor::{Precision, Tensor},
 };
-use crate::{Attention, Result, check::Check};
-
-const CHECK: Check = Check("attention");
+use crate::{Attention, Result, check::Check, operands};
 
 /// [`crate::Backend::attention`]
 pub(super) fn attention(
@@ -19,7 +17,7 @@ pub(super) fn attention(
     attention: Attention<'_, Tensor>,
     out: &mut Tensor,
 ) -> Result<()> {
-    check(qkv, attention, out)?;
+    operands::attention(qkv, attention, out)?;
     let Attention { items, heads, head_dim, .. } = attention;
     if qkv.rows() == 0 || heads == 0 {
         return Ok(());
@@ -48,46 +46,15 @@ pub(super) fn attention(
     cuda.launch(&Launch::new(kernel, [heads, rows.tile_count(), 1], &arguments))
 }
 
-fn check(qkv: &Tensor, attention: Attention<'_, Tensor>, out: &Tensor) -> Result<()> {
-    let Attention {
-        items,
-        heads,
-        head_dim,
-        rotary,
-        rotated_heads,
-        query_key_norm,
-    } = attention;
-    let width = heads
-        .checked_mul(head_dim)
-        .filter(|_| head_dim > 0 && head_dim % 2 == 0);
-    let Some(width) = width else {
-        return Err(CHECK.error("an even head_dim".to_owned(), head_dim.to_string()));
-    };
-    CHECK.items(items, qkv)?;
-    CHECK.equal("qkv columns", Some(qkv.columns()), width.checked_mul(3))?;
-    CHECK.shape("an output", out, (qkv.rows(), width))?;
-    if rotated_heads > 0 {
-        let positions = items
-            .iter()
-            .map(|item| item.len())
-            .max()
-            .unwrap_or_default();
-        CHECK.equal("rotary columns", rotary.columns(), head_dim)?;
-        CHECK.at_least("rotary rows", rotary.rows(), positions)?;
-    }
-    if let Some((query, key)) = query_key_norm {
-        CHECK.shape("a query norm", query, (1, head_dim))?;
-        CHECK.shape("a key norm", key, (1, head_dim))?;
-    }
-    Ok(())
-}
-
 /// The kernel for heads of this width, and the width to which it wants them padded.
 fn kernel(head_dim: usize) -> Result<(Kernel, usize)> {
     match head_dim {
         0..=64 => Ok((Kernel::Attention64, 64)),
         65..=128 => Ok((Kernel::Attention128, 128)),
-        _ => Err(CHECK.error("a head_dim of at most 128".to_owned(), head_dim.to_string())),
+        _ => {
+            Err(Check("attention")
+                .error("a head_dim of at most 128".to_owned(), head_dim.to_string()))
+        }
     }
 }
 

@@ -10,7 +10,10 @@ use super::{
     rows::Rows,
     tensor::{Precision, Tensor},
 };
-use crate::{ConvShape, ConvTail, Items, Result, check::Check};
+use crate::{
+    ConvShape, ConvTail, Items, Result,
+    operands::{self, ConvOperands, taps_first},
+};
 
 /// The weights of a convolution.
 #[derive(Debug)]
@@ -30,23 +33,10 @@ enum Weights {
 
 /// [`crate::Backend::load_conv`]
 pub(super) fn load(cuda: &Cuda, weight: &[f32], bias: &[f32], shape: ConvShape) -> Result<Conv> {
-    let check = Check("load_conv");
+    operands::conv_weights(weight, bias, shape)?;
     let ConvShape { inputs, outputs, kernel, groups } = shape;
-    let divisible = |channels: usize| channels > 0 && channels.checked_rem(groups) == Some(0);
-    if !(divisible(inputs) && divisible(outputs) && kernel % 2 == 1) {
-        let expected = "an odd kernel and groups that divide the channels".to_owned();
-        return Err(check.error(expected, format!("{shape:?}")));
-    }
-    let channels = inputs / groups;
-    let weights = outputs
-        .checked_mul(channels)
-        .and_then(|weights| weights.checked_mul(kernel));
-    check.equal("weights", Some(weight.len()), weights)?;
-    check.equal("a bias of", bias.len(), outputs)?;
     let weights = if groups == inputs && groups == outputs {
-        let tap = |tap| weight.iter().skip(tap).step_by(kernel).copied();
-        let taps: Vec<f32> = (0..kernel).flat_map(tap).collect();
-        Weights::Channels(cuda.uploaded(&taps)?)
+        Weights::Channels(cuda.uploaded(&taps_first(weight, kernel))?)
     } else {
         Weights::Groups(arranged(cuda, weight, shape)?)
     };
@@ -78,22 +68,11 @@ impl ConvShape {
     }
 }
 
-/// The operands of a convolution besides its weights.
-#[derive(Debug)]
-pub(super) struct Operands<'a> {
-    pub(super) input: &'a Tensor,
-    pub(super) items: &'a Items,
-    pub(super) tail: ConvTail,
-    pub(super) out: &'a mut Tensor,
-}
-
 /// [`crate::Backend::conv`]
-pub(super) fn conv(cuda: &Cuda, operands: Operands<'_>, layer: &Conv) -> Result<()> {
-    let Operands { input, items, tail, out } = operands;
-    let (check, shape) = (Check("conv"), layer.shape);
-    check.equal("input columns", input.columns(), shape.inputs)?;
-    check.items(items, input)?;
-    check.shape("an output", out, (input.rows(), shape.outputs))?;
+pub(super) fn conv(cuda: &Cuda, operands: ConvOperands<'_, Tensor>, layer: &Conv) -> Result<()> {
+    let shape = layer.shape;
+    operands.check(shape)?;
+    let ConvOperands { input, items, tail, out } = operands;
     if input.rows() == 0 {
         return Ok(());
     }

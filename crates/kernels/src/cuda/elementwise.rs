@@ -10,7 +10,7 @@ use super::{
     launch::{Kernel, Launch},
     tensor::Tensor,
 };
-use crate::{Advance, Result, check::Check};
+use crate::{Advance, Result, check::Check, operands};
 
 /// [`crate::Backend::copy_rows`]
 pub(super) fn copy_rows(
@@ -20,10 +20,7 @@ pub(super) fn copy_rows(
     to: usize,
     out: &mut Tensor,
 ) -> Result<()> {
-    let check = Check("copy_rows");
-    check.equal("output columns", out.columns(), input.columns())?;
-    check.rows(&from, input)?;
-    check.rows(&(to..to.saturating_add(from.len())), out)?;
+    operands::copy_rows(input, &from, to, out)?;
     if input.precision() == out.precision() {
         let bytes = from.len() * input.row_bytes();
         let (from, to) = (input.row_address(from.start), out.row_address(to));
@@ -53,18 +50,8 @@ pub(super) fn advance(
     advances: &[Advance],
     out: &mut Tensor,
 ) -> Result<()> {
-    let (check, columns) = (Check("advance"), state.columns());
-    check.equal("velocity columns", velocity.columns(), columns)?;
-    check.shape("an output", out, state.shape())?;
-    for advance in advances {
-        check.rows(&advance.state, state)?;
-        for first in [Some(advance.conditional), advance.unconditional]
-            .into_iter()
-            .flatten()
-        {
-            check.rows(&(first..first.saturating_add(advance.state.len())), velocity)?;
-        }
-    }
+    operands::advance(state, velocity, advances, out)?;
+    let columns = state.columns();
     for advance in advances {
         let (first, rows) = (advance.state.start, advance.state.len());
         let unconditional = advance.unconditional.map(|row| velocity.matrix_from(row));

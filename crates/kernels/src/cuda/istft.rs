@@ -10,7 +10,7 @@ use super::{
     launch::{Kernel, Launch},
     tensor::Tensor,
 };
-use crate::{Istft, IstftPadding, Items, Result, check::Check};
+use crate::{Istft, Items, Result, check::Check, operands};
 
 /// The longest transform, whose spectrum every GPU can hold close to its cores.
 const LONGEST: usize = 8192;
@@ -23,17 +23,11 @@ pub(super) fn istft(
     window: &[f32],
     istft: Istft,
 ) -> Result<Vec<Vec<f32>>> {
-    let (check, n_fft) = (Check("istft"), istft.n_fft);
-    check.at_least("a transform length", n_fft, 2)?;
-    check.at_least("a hop length", istft.hop_length, 1)?;
-    check.at_least("a transform length", n_fft, istft.hop_length)?;
-    check.equal("a window of", window.len(), n_fft)?;
-    check.items(items, head)?;
-    check.equal("head columns", head.columns(), 2 * (n_fft / 2 + 1))?;
+    operands::istft(head, items, window, istft)?;
+    let n_fft = istft.n_fft;
     if n_fft > LONGEST {
-        return Err(
-            check.error(format!("a transform length of at most {LONGEST}"), n_fft.to_string())
-        );
+        return Err(Check("istft")
+            .error(format!("a transform length of at most {LONGEST}"), n_fft.to_string()));
     }
 
     let bytes = |values: usize| values.checked_mul(size_of::<f32>());
@@ -83,25 +77,6 @@ pub(super) fn istft(
         wave.to_vec()
     });
     Ok(waves.collect())
-}
-
-impl Istft {
-    /// Samples cut off at the begin.
-    fn cut(self) -> usize {
-        match self.padding {
-            IstftPadding::Center => self.n_fft / 2,
-            IstftPadding::Same => (self.n_fft - self.hop_length) / 2,
-        }
-    }
-
-    /// The samples of some frames.
-    fn samples(self, frames: usize) -> usize {
-        let hops = match self.padding {
-            IstftPadding::Center => frames.saturating_sub(1),
-            IstftPadding::Same => frames,
-        };
-        hops * self.hop_length
-    }
 }
 
 /// Cosine and sine of all multiples of a full turn divided by `n_fft`.

@@ -11,7 +11,8 @@ use super::{
     rows::Rows,
     tensor::{Precision, Tensor},
 };
-use crate::{Activation, Epilogue, LinearInput, Result, check::Check};
+use crate::{Activation, Epilogue, LinearInput, Result, operands};
+
 /// The weights of a linear layer.
 #[derive(Debug)]
 pub struct Linear {
@@ -25,8 +26,6 @@ pub struct Linear {
 /// Halves that are copied together.
 pub(super) const ALIGNMENT: usize = 8;
 
-const CHECK: Check = Check("linear");
-
 /// [`crate::Backend::load_linear`]
 pub(super) fn load(
     cuda: &Cuda,
@@ -34,12 +33,7 @@ pub(super) fn load(
     bias: Option<&[f32]>,
     inputs: usize,
 ) -> Result<Linear> {
-    let check = Check("load_linear");
-    let outputs = weight.len().checked_div(inputs).unwrap_or_default();
-    check.equal("weights", weight.len(), outputs * inputs)?;
-    if let Some(bias) = bias {
-        check.equal("a bias of", bias.len(), outputs)?;
-    }
+    let outputs = operands::linear_weights(weight, bias, inputs)?;
     let bias = bias
         .map(|bias| Tensor::upload(cuda, bias, outputs))
         .transpose()?;
@@ -68,9 +62,7 @@ pub(super) fn linear(
     out: &mut Tensor,
 ) -> Result<()> {
     let (LinearInput::Plain(x) | LinearInput::Modulated(x, _)) = input;
-    CHECK.shape("an output", out, (x.rows(), layer.weight.rows()))?;
-    check_input(input, layer.inputs)?;
-    check_epilogue(epilogue, out)?;
+    operands::linear(input, (layer.weight.rows(), layer.inputs), epilogue, out)?;
 
     let copy = prepared(cuda, input, layer)?;
     let a = copy.as_ref().unwrap_or(x);
@@ -89,33 +81,6 @@ pub(super) fn linear(
         return Ok(());
     }
     Groups::one().multiply(cuda, &product, NONE)
-}
-
-fn check_input(input: LinearInput<'_, Tensor>, inputs: usize) -> Result<()> {
-    match input {
-        LinearInput::Plain(x) => CHECK.equal("input columns", x.columns(), inputs),
-        LinearInput::Modulated(x, modulation) => {
-            CHECK.equal("input columns", x.columns(), inputs)?;
-            CHECK.items(modulation.items, x)?;
-            let columns = modulation
-                .scale
-                .max(modulation.shift)
-                .saturating_add(inputs);
-            CHECK.table(modulation.table, modulation.items, columns)
-        }
-    }
-}
-
-fn check_epilogue(epilogue: Epilogue<'_, Tensor>, out: &Tensor) -> Result<()> {
-    match epilogue {
-        Epilogue::Store(_) | Epilogue::Residual => Ok(()),
-        Epilogue::Plus(other) => CHECK.shape("an addend", other, out.shape()),
-        Epilogue::ScaledResidual(scale) => CHECK.shape("a scale", scale, (1, out.columns())),
-        Epilogue::GatedResidual { table, items, gate } => {
-            CHECK.items(items, out)?;
-            CHECK.table(table, items, gate.saturating_add(out.columns()))
-        }
-    }
 }
 
 /// What is multiplied: rounded, modulated and with rows as long as those of the weights; `None` if the input is

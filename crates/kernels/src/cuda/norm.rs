@@ -7,7 +7,7 @@ use super::{
     launch::{Kernel, Launch},
     tensor::Tensor,
 };
-use crate::{Items, Modulation, Result, check::Check};
+use crate::{Items, Modulation, Result, operands};
 
 /// Rows of a block.
 const ROWS: usize = 8;
@@ -20,10 +20,8 @@ pub(super) fn layer_norm(
     bias: &Tensor,
     out: &mut Tensor,
 ) -> Result<()> {
-    let (check, columns) = (Check("layer_norm"), input.columns());
-    check.shape("a weight", weight, (1, columns))?;
-    check.shape("a bias", bias, (1, columns))?;
-    check.shape("an output", out, input.shape())?;
+    operands::layer_norm(input, weight, bias, out)?;
+    let columns = input.columns();
     if columns == 0 {
         return Ok(());
     }
@@ -80,10 +78,8 @@ pub(super) fn global_response_norm(
     /// Columns of a block.
     const COLUMNS: usize = 32;
 
-    let (check, columns) = (Check("global_response_norm"), x.columns());
-    check.items(items, x)?;
-    check.shape("a gamma", gamma, (1, columns))?;
-    check.shape("a beta", beta, (1, columns))?;
+    operands::global_response_norm(x, items, gamma, beta)?;
+    let columns = x.columns();
     if columns == 0 {
         return Ok(());
     }
