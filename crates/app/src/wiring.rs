@@ -20,6 +20,8 @@ use crate::{
 
 /// Vocabularies and configurations are smaller.
 const MAX_BYTES: u64 = 32 << 20;
+/// So many warnings about a vocabulary tell that it is a bad one.
+const MOST_WARNINGS: usize = 3;
 
 /// Finds the files of the model.
 pub(crate) fn find(model: &ModelSettings, hub: &HubSettings) -> Result<ModelFiles, Failure> {
@@ -57,6 +59,13 @@ impl From<ModelsError> for Failure {
 }
 
 fn read(files: &ModelFiles) -> anyhow::Result<ModelParts> {
+    let vocab = match &files.vocab {
+        FileSource::Embedded => Vocab::parse(demo::VOCAB)?,
+        FileSource::File(path) => parse_file(path, |bytes| Ok(Vocab::parse(bytes)?))?,
+    };
+    for warning in vocab.warnings().iter().take(MOST_WARNINGS) {
+        say(format_args!("warning: {warning}"));
+    }
     Ok(ModelParts {
         name: files.name.clone(),
         checkpoint: checkpoint(&files.checkpoint, demo::checkpoint)?,
@@ -67,10 +76,7 @@ fn read(files: &ModelFiles) -> anyhow::Result<ModelParts> {
                 ModelConfig::preset(name).ok_or_else(|| anyhow!("there is no preset `{name}`"))?
             }
         },
-        vocab: match &files.vocab {
-            FileSource::Embedded => Vocab::parse(demo::VOCAB)?,
-            FileSource::File(path) => parse_file(path, |bytes| Ok(Vocab::parse(bytes)?))?,
-        },
+        vocab,
         vocoder: checkpoint(&files.vocoder_checkpoint, demo::vocoder)?,
         vocoder_config: match &files.vocoder_config {
             FileSource::Embedded => VocosConfig::parse(demo::VOCODER_CONFIG)?,

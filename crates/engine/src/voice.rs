@@ -68,7 +68,8 @@ impl Voice {
         if rms == 0.0 || samples.len() < SHORTEST_SAMPLES {
             return Err(VoiceError::NoSpeech { seconds: trimmed.duration().as_secs_f64() });
         }
-        let seconds = trimmed.duration().as_secs_f64();
+        // The official quotient: rounded to nanoseconds it could make a chunk a byte shorter.
+        let seconds = trimmed.frames() as f64 / f64::from(trimmed.format().sample_rate_hz);
         let mut warnings: Vec<Warning> = trimmed
             .warnings()
             .iter()

@@ -54,6 +54,16 @@ fn a_text_becomes_a_file_that_can_be_heard() {
     assert_eq!(sandbox.names(), ["out.wav"]);
 }
 
+#[test]
+fn what_is_wrong_with_a_vocabulary_is_told() {
+    let sandbox = Sandbox::new();
+    let vocab = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/vocab.txt"));
+    fs::write(sandbox.path("vocab.txt"), vocab.trim_end_matches('\n')).unwrap();
+    let outcome = sandbox.say("Hello there.", &["--vocab", "vocab.txt"]);
+    let expected = "warning: the last line of the vocabulary has no line end";
+    assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+}
+
 /// The aligner knows nothing of the model: it looks for the words of a text in sound.
 #[test]
 fn what_the_bundled_voices_say_is_understood() {

@@ -2,7 +2,8 @@
 
 use super::evidence::Evidence;
 
-/// The most that is said for a word of which the rules know not all letters.
+/// The most that is said for a word of which the rules know not all letters, and what is said for one
+/// of which they know none.
 pub(super) const UNKNOWN: f64 = 0.3;
 
 /// A constant, then a weight for each of [`terms`]: a logistic regression.

@@ -14,7 +14,7 @@ use super::{
 /// Scores are logarithms of likelihoods, per frame of 10 ms.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Evidence {
-    /// The phones of the word, as the letter rules allow them: 0 if none fits.
+    /// The phones of the word, as the letter rules allow them: 0 if they know none of its letters.
     pub phones: usize,
     /// What the phones score less than whichever phones fit best in their places.
     pub phone_fit: f32,
@@ -30,6 +30,13 @@ pub struct Evidence {
     pub pace: f32,
     /// `phone_fit` of all other words, or of this one if there is no other.
     pub others_fit: f32,
+}
+
+impl Evidence {
+    /// Whether the audio can say anything for or against the word.
+    pub(super) const fn is_heard(&self) -> bool {
+        self.phones > 0
+    }
 }
 
 /// No single piece of evidence weighs more than this many units per frame.
@@ -186,9 +193,17 @@ fn median_frames(segments: &[Vec<Segment>]) -> f32 {
 }
 
 fn add_context(all: &mut [Evidence], places: &[Range<usize>]) {
-    let weights: Vec<f32> = places
+    // A word of unknown sounds says nothing of the others.
+    let weights: Vec<f32> = all
         .iter()
-        .map(|place| count(place.len().max(1)))
+        .zip(places)
+        .map(|(evidence, place)| {
+            if evidence.is_heard() {
+                count(place.len().max(1))
+            } else {
+                0.0
+            }
+        })
         .collect();
     let weighed: Vec<f32> = all
         .iter()
@@ -196,12 +211,11 @@ fn add_context(all: &mut [Evidence], places: &[Range<usize>]) {
         .map(|(evidence, weight)| evidence.phone_fit * weight)
         .collect();
     let (sum, frames) = (weighed.iter().sum::<f32>(), weights.iter().sum::<f32>());
-    let is_alone = all.len() < 2;
     for ((evidence, weight), own) in all.iter_mut().zip(weights).zip(weighed) {
-        evidence.others_fit = if is_alone {
-            evidence.phone_fit
-        } else {
+        evidence.others_fit = if frames > weight {
             (sum - own) / (frames - weight)
+        } else {
+            evidence.phone_fit
         };
     }
 }

@@ -13,6 +13,10 @@ pub(super) struct Found {
 }
 
 impl Found {
+    fn is_heard(&self) -> bool {
+        self.evidence.is_some_and(|evidence| evidence.is_heard())
+    }
+
     /// The same, so many seconds later.
     pub(super) fn after(self, seconds: f64) -> Self {
         Self { start: self.start + seconds, end: self.end + seconds, ..self }
@@ -27,6 +31,11 @@ impl Found {
         };
         Self { start: self.start, end: rest.end, ..weaker }
     }
+}
+
+/// Whether the audio says anything for or against any of the words.
+pub(super) fn is_heard(found: &[Option<Found>]) -> bool {
+    found.iter().flatten().any(Found::is_heard)
 }
 
 /// The times of all words. `found` has `None` for those without sound, but not for all.
@@ -77,13 +86,10 @@ fn fill_gaps(found: &mut [Option<Found>], duration: f64) {
     }
 }
 
-/// The mean confidence of the words that have a sound, by their durations.
+/// The mean confidence of the words that are heard, by their durations.
 fn overall(found: &[Option<Found>]) -> f64 {
-    let sounding = found
-        .iter()
-        .flatten()
-        .filter(|found| found.evidence.is_some());
-    let (sum, duration) = sounding.fold((0.0, 0.0), |(sum, duration), found| {
+    let heard = found.iter().flatten().filter(|found| found.is_heard());
+    let (sum, duration) = heard.fold((0.0, 0.0), |(sum, duration), found| {
         let weight = found.end - found.start;
         (sum + weight * found.confidence, duration + weight)
     });
@@ -100,7 +106,8 @@ mod tests {
     use super::*;
 
     fn found(start: f64, end: f64, confidence: f64) -> Option<Found> {
-        Some(Found { start, end, confidence, evidence: Some(Evidence::default()) })
+        let evidence = Evidence { phones: 1, ..Evidence::default() };
+        Some(Found { start, end, confidence, evidence: Some(evidence) })
     }
 
     fn times(alignment: &Alignment) -> Vec<(f64, f64)> {
@@ -138,8 +145,10 @@ mod tests {
 
     #[test]
     fn the_confidence_of_a_text_is_that_of_its_sounding_words_by_duration() {
-        let all = vec![found(0.0, 1.0, 1.0), None, found(1.0, 4.0, 0.2)];
-        let alignment = alignment(&["a", "-", "b"], all, 4.0);
+        let unknown = found(4.0, 9.0, 0.3)
+            .map(|found| Found { evidence: Some(Evidence::default()), ..found });
+        let all = vec![found(0.0, 1.0, 1.0), None, found(1.0, 4.0, 0.2), unknown];
+        let alignment = alignment(&["a", "-", "b", "漢"], all, 9.0);
         assert!((alignment.confidence - 0.4).abs() < 1e-12);
     }
 }

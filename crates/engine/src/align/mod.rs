@@ -94,6 +94,9 @@ pub enum AlignError {
     /// There are no words, or none that sounds.
     #[error("the text has no word that sounds")]
     NothingSpoken,
+    /// There are no rules for the script, or only numbers of an unknown language.
+    #[error("it is not known how any word of the text sounds")]
+    UnknownSounds,
     /// Nobody speaks so fast.
     #[error("the text takes at least {least_seconds:.2} s, the audio lasts {seconds:.2} s")]
     TooShort {
@@ -183,6 +186,9 @@ impl<'a> Aligner<'a> {
         words: &[&str],
     ) -> Result<Alignment, AlignError> {
         let found = self.find(samples, sample_rate_hz, words)?;
+        if !found::is_heard(&found) {
+            return Err(AlignError::UnknownSounds);
+        }
         Ok(found::alignment(words, found, seconds_of(samples.len(), sample_rate_hz)))
     }
 
@@ -193,8 +199,8 @@ impl<'a> Aligner<'a> {
         sample_rate_hz: u32,
         words: &[&str],
     ) -> Result<Vec<Option<Found>>, AlignError> {
-        check(samples, sample_rate_hz)?;
         let spoken = self.spoken(words, Spelling::English)?;
+        check(samples, sample_rate_hz)?;
         let too_short = AlignError::TooShort {
             seconds: seconds_of(samples.len(), sample_rate_hz),
             least_seconds: frame_seconds(spoken.least_frames()),
@@ -226,6 +232,7 @@ impl<'a> Aligner<'a> {
         let other = self
             .spoken(words, Spelling::European)
             .ok()
+            .filter(Spoken::knows_a_word)
             .and_then(|spoken| {
                 let placed = spoken.place(scores)?;
                 Some((spoken, placed))
@@ -288,5 +295,5 @@ fn count(frames: usize) -> f32 {
 
 /// Where a frame begins.
 fn frame_seconds(frame: usize) -> f64 {
-    seconds_of(frame * HOP, features::SAMPLE_RATE_HZ)
+    seconds_of(frame.saturating_mul(HOP), features::SAMPLE_RATE_HZ)
 }

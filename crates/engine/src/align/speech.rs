@@ -53,6 +53,9 @@ impl Aligner<'_> {
         if found.iter().all(Option::is_none) {
             return Err(AlignError::NothingSpoken);
         }
+        if !found::is_heard(&found) {
+            return Err(AlignError::UnknownSounds);
+        }
         Ok(found::alignment(&words, found, speech.seconds()))
     }
 

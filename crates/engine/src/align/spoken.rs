@@ -26,6 +26,12 @@ impl Spoken {
         has_sound.then_some(Self { pronunciations })
     }
 
+    /// Whether the rules know all letters of any word.
+    pub(super) fn knows_a_word(&self) -> bool {
+        let mut words = self.pronunciations.iter();
+        words.any(|word| word.is_known && !word.sounds.is_empty())
+    }
+
     /// The fewest frames that all words take.
     pub(super) fn least_frames(&self) -> usize {
         decode::least_frames(&self.sounds())
@@ -93,11 +99,15 @@ impl Spoken {
                 return None;
             }
             let (place, evidence) = sounding.next()?;
-            let most = if word.is_known { 1.0 } else { UNKNOWN };
+            let confidence = match (evidence.is_heard(), word.is_known) {
+                (false, _) => UNKNOWN,
+                (true, false) => confidence(&evidence).min(UNKNOWN),
+                (true, true) => confidence(&evidence),
+            };
             Some(Found {
                 start: frame_seconds(place.start),
                 end: frame_seconds(place.end),
-                confidence: confidence(&evidence).min(most),
+                confidence,
                 evidence: Some(evidence),
             })
         });

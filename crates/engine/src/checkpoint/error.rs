@@ -74,6 +74,12 @@ pub enum FormatError {
     /// The zip archive around a torch checkpoint is damaged.
     #[error("its zip archive is damaged")]
     Zip(#[source] rawzip::Error),
+    /// The zip archive holds several checkpoints.
+    #[error("its zip archive has a `data.pkl` in two folders, `{}` and `{}`", .roots[0], .roots[1])]
+    TwoCheckpoints {
+        /// Two of the folders.
+        roots: [String; 2],
+    },
     /// The zip archive has more entries than any model needs.
     #[error("its zip archive has over {limit} entries")]
     TooManyEntries {

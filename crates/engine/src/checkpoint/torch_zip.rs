@@ -97,6 +97,10 @@ impl Archive {
             .filter_map(|name| name.strip_suffix("data.pkl"))
             .filter(|root| root.find('/') == root.len().checked_sub(1));
         let root = roots.next().map(str::to_owned);
+        if let Some(other) = roots.next() {
+            let roots = [root.unwrap_or_default(), other.to_owned()].map(|root| printable(&root));
+            return Err(FormatError::TwoCheckpoints { roots });
+        }
         let root =
             root.ok_or_else(|| FormatError::MissingEntry { entry: "data.pkl".to_owned() })?;
         Ok(Self { root, entries })

@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
 
     /// How a word may sound, punctuation and all.
     pub(super) fn pronounce(self, word: &str) -> Pronunciation {
-        let word: String = word.nfkc().map(plain).collect();
+        let word = folded(word);
         let pieces = pieces(&word);
         let mut speaker = Speaker { reader: self, is_known: true };
         let mut sounds = match abbreviation(&word) {
@@ -125,6 +125,11 @@ fn say(words: &str) -> Vec<Sound> {
     }
 }
 
+/// The same, or nothing.
+fn optional(words: &str) -> Vec<Sound> {
+    say(&format!("{words}|-"))
+}
+
 /// Puts what may be a pause between parts.
 fn joined(parts: impl IntoIterator<Item = Vec<Sound>>) -> Vec<Sound> {
     let mut all = Vec::new();
@@ -142,6 +147,25 @@ fn abbreviation(word: &str) -> Option<&'static [&'static str]> {
         .trim_matches(|letter: char| !letter.is_alphanumeric())
         .to_lowercase();
     symbols::abbreviation(&bare)
+}
+
+/// A word in plain characters, but for signs that are read in their own way; without what only
+/// points elsewhere or is never read.
+fn folded(word: &str) -> String {
+    let read: String = word
+        .chars()
+        .filter(|&sign| !symbols::is_silent(sign))
+        .collect();
+    let parts = read.split_inclusive(symbols::is_read_as_it_is);
+    let folded = parts.flat_map(|part| {
+        let sign = part
+            .chars()
+            .next_back()
+            .filter(|&sign| symbols::is_read_as_it_is(sign));
+        let letters = &part[..part.len() - sign.map_or(0, char::len_utf8)];
+        letters.nfkc().chain(sign)
+    });
+    folded.map(plain).collect()
 }
 
 /// Apostrophes and hyphens have several forms.
@@ -162,12 +186,15 @@ impl Speaker<'_> {
     fn pieces(&mut self, pieces: &[Piece<'_>]) -> Vec<Sound> {
         let mut parts = Vec::new();
         let mut at = 0;
+        // "$5M" is five million dollars.
+        let mut owed = None;
         while at < pieces.len() {
             if let (Piece::Sign(sign), Some(Piece::Number(number))) =
                 (pieces[at], pieces.get(at + 1))
                 && let Some(currency) = symbols::currency(sign)
             {
                 parts.push(self.money(*number, currency));
+                owed = Some(currency);
                 at += 2;
                 continue;
             }
@@ -180,24 +207,26 @@ impl Speaker<'_> {
                 }
             });
             at += 1;
+            parts.extend(owed.take().map(|(whole, _)| optional(whole)));
         }
         joined(parts)
     }
 
+    /// An amount, whose currency may also be said later or not at all: "$5 million", "$2.50".
     fn money(&mut self, number: Number<'_>, (whole, hundredths): (&str, &str)) -> Vec<Sound> {
         let mut spoken = vec![self.number(number)];
         if number.fraction.is_empty() {
-            spoken.push(say(whole));
+            spoken.push(optional(whole));
             return joined(spoken);
         }
         let split = joined([
             self.number(Number { fraction: "", ..number }),
-            say(whole),
+            optional(whole),
             say("and|-"),
             choice(&numbers::readings(number.fraction)),
-            say(&format!("{hundredths}|-")),
+            optional(hundredths),
         ]);
-        spoken.push(say(whole));
+        spoken.push(optional(whole));
         vec![Sound::Choice(vec![split, joined(spoken)])]
     }
 
@@ -375,10 +404,14 @@ fn syllables(syllables: &[&str]) -> Vec<Sound> {
 }
 
 fn choice(phrases: &[numbers::Phrase]) -> Vec<Sound> {
-    let alternatives = phrases
+    let alternatives: Vec<_> = phrases
         .iter()
-        .map(|phrase| joined(phrase.iter().map(|word| say(word))));
-    vec![Sound::Choice(alternatives.collect())]
+        .map(|phrase| joined(phrase.iter().map(|word| say(word))))
+        .collect();
+    if alternatives.is_empty() {
+        return Vec::new();
+    }
+    vec![Sound::Choice(alternatives)]
 }
 
 /// The names of letters, if all have one.
@@ -418,4 +451,43 @@ static LETTER_NAMES: LazyLock<Rules> =
 
 fn embedded(rules: &str) -> Rules {
     Rules::parse(rules).expect("a test reads every embedded table")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::pinyin::Edition;
+
+    fn read(word: &str) -> Vec<Sound> {
+        let tokenizer = Tokenizer::new(Edition::V0_55);
+        Reader::new(&[word], Spelling::English, &tokenizer)
+            .pronounce(word)
+            .sounds
+    }
+
+    #[test]
+    fn powers_fractions_and_footnotes_are_no_digits() {
+        assert_eq!(read("10²"), joined([read("10"), optional("squared")]));
+        assert_eq!(read("2½"), joined([read("2"), read("½")]));
+        assert_eq!(read("½"), say("half|and a half|one half"));
+        assert_eq!(read("word¹"), read("word"));
+        assert_eq!(read("Acme™,"), read("Acme"));
+        assert_eq!(read("ﬁne"), read("fine"));
+    }
+
+    #[test]
+    fn a_currency_may_be_said_later_or_not_at_all() {
+        let dollars = optional("dollars|dollar");
+        assert_eq!(read("$5"), joined([read("5"), dollars.clone()]));
+        let millions = read("$5M");
+        assert!(millions.starts_with(&read("$5")), "{millions:?}");
+        assert!(millions.ends_with(&dollars), "{millions:?}");
+        assert_eq!(
+            read("$5")
+                .iter()
+                .filter(|sound| **sound == dollars[0])
+                .count(),
+            1
+        );
+    }
 }

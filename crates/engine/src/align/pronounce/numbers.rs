@@ -101,7 +101,7 @@ pub(super) fn fraction_readings(digits: &str) -> Vec<Phrase> {
 
 /// The readings of digits before `st`, `nd`, `rd` or `th`.
 pub(super) fn ordinal_readings(digits: &str) -> Vec<Phrase> {
-    value(digits).map(ordinal).into_iter().collect()
+    vec![value(digits).map_or_else(|| one_by_one(digits), ordinal)]
 }
 
 /// The readings of digits before an `s`, as in 1990s.

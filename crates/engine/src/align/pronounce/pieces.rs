@@ -52,7 +52,7 @@ pub(super) fn pieces(word: &str) -> Vec<Piece<'_>> {
 fn is_letter(character: char) -> bool {
     character.is_alphabetic()
         || unicode_normalization::char::is_combining_mark(character)
-        || character.is_numeric() && !character.is_ascii()
+        || character.is_numeric() && !character.is_ascii() && !symbols::is_read_as_it_is(character)
 }
 
 /// Takes away what is not read at the edges of a word.
@@ -60,7 +60,7 @@ fn bare(word: &str) -> &str {
     let is_read = |character: char| character.is_alphanumeric();
     let Some(first) = word.find(is_read) else {
         // A sign that stands alone is read, a dash is not.
-        let only = word.trim_matches(|sign| !"@&%+=#$€£×÷½¼".contains(sign));
+        let only = word.trim_matches(|sign| !"@&%+=#$€£×÷½¼¾".contains(sign));
         return only;
     };
     let before = word[..first]

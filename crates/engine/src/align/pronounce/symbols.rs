@@ -17,6 +17,16 @@ pub(super) fn sign(sign: char) -> Option<&'static str> {
         .find_map(|&(found, words)| (found == sign).then_some(words))
 }
 
+/// Whether a sign is read by its entry here, though its compatible form is letters or digits.
+pub(super) fn is_read_as_it_is(sign: char) -> bool {
+    "½¼¾²³".contains(sign)
+}
+
+/// Whether a sign is never read: numbers of footnotes, marks of trade.
+pub(super) fn is_silent(sign: char) -> bool {
+    "¹⁰⁴⁵⁶⁷⁸⁹™℠®©".contains(sign)
+}
+
 /// The names of a currency: one, and its hundredth.
 pub(super) fn currency(sign: char) -> Option<(&'static str, &'static str)> {
     match sign {
@@ -174,8 +184,11 @@ const SIGNS: &[(char, &str)] = &[
     ('~', "tilde|about|-"),
     ('^', "caret|-"),
     ('|', "bar|-"),
-    ('½', "half"),
-    ('¼', "quarter"),
+    ('½', "half|and a half|one half"),
+    ('¼', "quarter|a quarter|and a quarter|one quarter"),
+    ('¾', "three quarters|and three quarters"),
+    ('²', "squared|-"),
+    ('³', "cubed|-"),
     ('$', "dollar|dollars|-"),
     ('€', "euro|euros|-"),
     ('£', "pound|pounds|-"),

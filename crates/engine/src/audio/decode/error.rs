@@ -13,10 +13,13 @@ pub struct DecodeLimits {
     pub sample_rates_hz: RangeInclusive<u32>,
     /// Samples of all channels together; each takes four bytes of memory.
     pub samples: usize,
+    /// Time spent on decoding.
+    pub work: Duration,
 }
 
 impl Default for DecodeLimits {
-    /// 64 MiB, ten minutes, 8 channels, 8 to 192 kHz; memory for ten minutes of stereo at 48 kHz.
+    /// 64 MiB, ten minutes, 8 channels, 8 to 192 kHz; memory for ten minutes of stereo at 48 kHz; a
+    /// minute of work.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
@@ -24,6 +27,7 @@ impl Default for DecodeLimits {
             channels: 8,
             sample_rates_hz: 8_000..=192_000,
             samples: 600 * 48_000 * 2,
+            work: Duration::from_secs(60),
         }
     }
 }
@@ -44,6 +48,12 @@ pub enum DecodeError {
     #[error("the recording is longer than {} s", .limit.as_secs_f64())]
     TooLong {
         /// The longest playing time allowed.
+        limit: Duration,
+    },
+    /// Send it in another format.
+    #[error("the recording takes more than {} s to decode", .limit.as_secs_f64())]
+    TooSlow {
+        /// The longest time allowed.
         limit: Duration,
     },
     /// Send a recording with fewer channels, a lower rate, or less of it.

@@ -5,12 +5,13 @@ mod opus;
 mod pcm;
 mod riff;
 mod sniff;
+mod vorbis;
 
 use std::{
     io::{Cursor, ErrorKind},
     panic,
     sync::LazyLock,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use symphonia::core::{
@@ -112,6 +113,9 @@ fn stated_duration(track: &Track) -> Option<Duration> {
 /// More than any encoder puts into a packet: decoders reserve memory for what a header announces.
 const MAX_PACKET_FRAMES: u64 = 1 << 18;
 
+/// How often the time is looked at.
+const PACKETS_BETWEEN_CLOCKS: usize = 64;
+
 /// How the packets ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -151,6 +155,9 @@ impl<'a> Decoding<'a> {
         {
             return Err(DecodeError::Damaged { source: None });
         }
+        if vorbis::is_too_large(params) {
+            return Err(DecodeError::Damaged { source: None });
+        }
         let decoder = CODECS
             .make_audio_decoder(params, &AudioDecoderOptions::default())
             .map_err(|source| DecodeError::Unsupported { source: source.into() })?;
@@ -168,8 +175,13 @@ impl<'a> Decoding<'a> {
     }
 
     fn run(&mut self, reader: &mut dyn FormatReader, bytes: usize) -> Result<End, DecodeError> {
-        // No format has more packets than bytes, but a crafted index can name one byte many times.
-        for _ in 0..=bytes {
+        let begun = Instant::now();
+        // No format has more packets than bytes, but a crafted index can name one byte many times, and
+        // can be slow to search.
+        for packets in 0..=bytes {
+            if packets % PACKETS_BETWEEN_CLOCKS == 0 && begun.elapsed() > self.limits.work {
+                return Err(DecodeError::TooSlow { limit: self.limits.work });
+            }
             let packet = match reader.next_packet() {
                 Ok(Some(packet)) if packet.track_id == self.track_id => packet,
                 Ok(Some(_)) => continue,

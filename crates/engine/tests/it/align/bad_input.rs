@@ -65,6 +65,31 @@ fn words_without_sound_and_unknown_letters_have_their_entry() {
     assert!(unknown.word == "ሰላም" && unknown.confidence <= 0.3, "{unknown:?}");
 }
 
+#[test]
+fn a_text_of_unknown_sounds_is_no_mismatch() {
+    let Utterance { samples, .. } = Utterance::open("harbor");
+    assert_eq!(align(&samples, RATE_HZ, "ሰላም ሰላም"), Err(AlignError::UnknownSounds));
+}
+
+/// Years in a European language, whose numerals the rules do not have.
+#[test]
+fn words_of_unknown_sounds_take_nothing_from_the_others() {
+    let Utterance { samples, text, .. } = Utterance::open("harbor");
+    let whole = align(&samples, RATE_HZ, &text).unwrap();
+    let text = text.replace("fog", "ሰላምሰላም").replace("harbor", "ሰላምሰላምሰላም");
+    let with_unknown = align(&samples, RATE_HZ, &text).unwrap();
+    assert_eq!(with_unknown.missing().count(), 0, "{with_unknown:?}");
+    assert!(with_unknown.confidence > whole.confidence - 0.1, "{with_unknown:?}");
+}
+
+#[test]
+fn an_ordinal_of_many_digits_is_read_digit_by_digit() {
+    let Utterance { samples, text, .. } = Utterance::open("harbor");
+    let text = format!("{text} 1234567890123456th");
+    let result = super::measure(&samples.repeat(2), &text);
+    assert_eq!(result.unwrap().words.len(), text.split(' ').count());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -92,7 +117,12 @@ proptest! {
                 prop_assert!((0.0..=1.0).contains(&alignment.confidence));
             }
             Err(error) => prop_assert!(
-                matches!(error, AlignError::TooShort { .. } | AlignError::NothingSpoken),
+                matches!(
+                    error,
+                    AlignError::TooShort { .. }
+                        | AlignError::NothingSpoken
+                        | AlignError::UnknownSounds
+                ),
                 "{:?}", error
             ),
         }
