@@ -1,6 +1,7 @@
 """The prepared utterances, as mels.py wrote them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class Utterance:
     frames: int
     first_sample: int
     samples: int
-    mels: np.ndarray  # of the whole voice, mapped from its file
+    mels: np.ndarray  # of the whole set, mapped from its file
     waves: np.ndarray
 
     def mel(self) -> np.ndarray:
@@ -28,12 +29,12 @@ class Utterance:
         return np.array(self.waves[start : start + samples])
 
 
-def read_utterances(work: Path, voices: tuple[str, ...]) -> list[Utterance]:
+def read_utterances(work: Path, sets: Iterable[str]) -> list[Utterance]:
     utterances = []
-    for voice in voices:
-        mels = np.load(work / f"mel_{voice}.npy", mmap_mode="r")
-        waves = np.memmap(work / f"wav_{voice}.f32", dtype="<f4", mode="r")
-        rows = json.loads((work / f"meta_{voice}.json").read_text())
+    for name in sets:
+        mels = np.load(work / f"mel_{name}.npy", mmap_mode="r")
+        waves = np.memmap(work / f"wav_{name}.f32", dtype="<f4", mode="r")
+        rows = json.loads((work / f"meta_{name}.json").read_text())
         utterances += [Utterance(**row, mels=mels, waves=waves) for row in rows]
     return [u for u in utterances if SHORTEST_FRAMES <= u.frames <= LONGEST_FRAMES]
 

@@ -30,7 +30,10 @@ MEL = dict(
 FRAMES_PER_CHARACTER = 6
 
 # Evaluations of the network that `f5tts` uses for this model unless told otherwise.
-DEFAULT_EVALUATIONS = 10
+DEFAULT_EVALUATIONS = 7
 
 # How fast each of flite's voices is played. slt lowered by 12 % is a woman still, and easier to understand.
 VOICES = {"rms": 1.0, "slt": 0.88}
+
+# The sets of utterances of plan.py: sentences as they were found, and sentences with common words put in.
+SETS = [voice + kind for kind in ("", "_common") for voice in VOICES]

@@ -3,7 +3,7 @@
 #
 #     tools/demo-voice/make_demo_voice.sh WORK [HOURS [VOCODER_HOURS]]
 #
-# Needs Debian's flite1-dev, fortunes and wordnet-base, a C compiler and tools/requirements.txt. WORK takes about 4 GB.
+# Needs Debian's flite1-dev, fortunes, scowl and wordnet-base, a C compiler and tools/requirements.txt. WORK takes about 8 GB.
 # Training resumes where it stopped when run again with more hours. FROM_SCRATCH=1 forgets the bundled weights.
 set -eu
 
@@ -17,16 +17,17 @@ mkdir -p "$work"
 cc -O2 -o "$work/linear_speech" "$here/linear_speech.c" \
     -lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_cmu_us_awb -lflite_usenglish -lflite_cmulex -lflite -lm
 
-if [ ! -e "$work/meta_rms.json" ]; then
-    python "$here/plan.py" "$work"
-    seed=1
-    for voice in rms:1 slt:0.88; do
-        name=${voice%:*}
-        "$work/linear_speech" "$name" "${voice#*:}" 5.3 7.5 $seed < "$work/list_$name.txt" > "$work/spoken_$name.txt"
-        python "$here/mels.py" "$work" "$name"
-        seed=$((seed + 1))
-    done
-fi
+speech() {
+    set=$1 voice=$2 rate=$3 seed=$4
+    [ ! -e "$work/meta_$set.json" ] || return 0
+    "$work/linear_speech" "$voice" "$rate" 5.3 7.5 "$seed" < "$work/list_$set.txt" > "$work/spoken_$set.txt"
+    python "$here/mels.py" "$work" "$set"
+}
+[ -e "$work/list_rms.txt" ] || python "$here/plan.py" "$work"
+speech rms rms 1 1
+speech slt slt 0.88 2
+speech rms_common rms 1 3
+speech slt_common slt 0.88 4
 
 if [ "${FROM_SCRATCH:-}" ]; then
     python "$here/train.py" "$work" "$work/dit" --hours "$hours"

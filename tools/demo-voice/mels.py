@@ -1,9 +1,9 @@
-"""Turns the waves of one voice into WORK/{mel_VOICE.npy,wav_VOICE.f32,meta_VOICE.json}; mels are f16, frames x 100.
+"""Turns the waves of one set into WORK/{mel_SET.npy,wav_SET.f32,meta_SET.json}; mels are f16, frames x 100.
 
 Waves stay single precision: 16 bits would raise the empty bands above 8 kHz by 5 nepers, and a vocoder that has learned
 those does not understand what the DiT makes.
 
-mels.py WORK VOICE
+mels.py WORK SET
 """
 
 import argparse
@@ -33,15 +33,15 @@ def read_wave(path: Path) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
-    parser.add_argument("voice")
+    parser.add_argument("set")
     options = parser.parse_args()
     torch.set_num_threads(1)
     to_mel = torchaudio.transforms.MelSpectrogram(
         sample_rate=RATE_HZ, n_fft=1024, win_length=1024, hop_length=HOP, n_mels=MEL["n_mel_channels"], power=1
     )
     mels, utterances, frame, sample = [], [], 0, 0
-    with (options.work / f"wav_{options.voice}.f32").open("wb") as waves:
-        for line in (options.work / f"list_{options.voice}.txt").read_text().splitlines():
+    with (options.work / f"wav_{options.set}.f32").open("wb") as waves:
+        for line in (options.work / f"list_{options.set}.txt").read_text().splitlines():
             path, text = line.split("\t")
             if not Path(path).exists():
                 continue  # linear_speech leaves out what flite reads in other words.
@@ -53,9 +53,9 @@ def main() -> None:
             place = dict(first_frame=frame, frames=frames, first_sample=sample, samples=len(wave))
             utterances.append(dict(text=text, **place))
             frame, sample = frame + frames, sample + len(wave)
-    np.save(options.work / f"mel_{options.voice}.npy", np.concatenate(mels))
-    (options.work / f"meta_{options.voice}.json").write_text(json.dumps(utterances))
-    print(options.voice, len(utterances), "utterances,", f"{frame * HOP / RATE_HZ / 3600:.2f} h")
+    np.save(options.work / f"mel_{options.set}.npy", np.concatenate(mels))
+    (options.work / f"meta_{options.set}.json").write_text(json.dumps(utterances))
+    print(options.set, len(utterances), "utterances,", f"{frame * HOP / RATE_HZ / 3600:.2f} h")
 
 
 if __name__ == "__main__":

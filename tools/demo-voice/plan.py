@@ -1,6 +1,10 @@
-"""Chooses what the voices say, from Debian's `wordnet-base` and `fortunes`: writes WORK/list_VOICE.txt for linear_speech.
+"""Chooses what the voices say: writes WORK/list_SET.txt for linear_speech, two sets for each voice.
 
     plan.py WORK
+
+`VOICE` holds sentences as they stand in Debian's `wordnet-base` and `fortunes`. These seldom have everyday words, and how
+a word sounds must be seen to be known: so `VOICE_common` holds the same kind of sentences, most of whose words have been
+replaced by common ones, from Debian's `scowl`.
 
 Everyday sentences of the tests (tools/wer/sentences.txt, selection_sentences.txt) never become training texts.
 """
@@ -8,6 +12,7 @@ Everyday sentences of the tests (tools/wer/sentences.txt, selection_sentences.tx
 import argparse
 import random
 import re
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -17,6 +22,9 @@ FORTUNES = Path("/usr/share/games/fortunes")
 LEFT_OUT = ("ascii-art", "off", "perl", "knghtbrd", "debian", "linux")
 # The glosses of WordNet hold phrases and sentences that show how a word is used, in quotes.
 WORDNET = Path("/usr/share/wordnet")
+# Lists of words, the most common ones at the first level; how often a word is taken from each level.
+SCOWL = Path("/usr/share/dict/scowl")
+LEVELS = {10: 0.45, 20: 0.3, 35: 0.25}
 # fmt: off
 NUMBERS = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
@@ -27,7 +35,10 @@ NUMBERS = [
 SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,.'!?;-]*")
 # Marks that flite reads otherwise than a reader would.
 AWKWARD = re.compile(r"[!?.,;]['\"]|(^| )['-]|['-]( |$)| [.,!?;]|[.,!?;]{2}|--")
-QUOTATIONS, EXAMPLES, WORD_ROWS = 5000, 13000, 4000
+QUOTATIONS, EXAMPLES, WORD_ROWS, REPLACED = 5000, 13000, 4000, 20000
+# So many words, the most frequent in the sentences, hold a sentence together and are never replaced.
+BINDING_WORDS = 150
+REPLACED_SHARE = 0.75
 NUMBER_SHARE = 0.08
 ITEMS = 12000
 PAIR_SHARE = 0.7
@@ -81,6 +92,32 @@ def word_rows(texts: list[str], rng: random.Random) -> list[str]:
     return [" ".join(choose() for _ in range(rng.randint(2, 8))).capitalize() + "." for _ in range(WORD_ROWS)]
 
 
+def common_words() -> list[list[str]]:
+    """Returns the words of each level."""
+    levels = []
+    for level in LEVELS:
+        lines = [(SCOWL / f"{kind}-words.{level}").read_text(encoding="latin-1") for kind in ("english", "american")]
+        levels.append(sorted({word for word in "".join(lines).split() if re.fullmatch("[a-z]{2,}", word)}))
+    return levels
+
+
+def with_common_words(texts: list[str], rng: random.Random) -> list[str]:
+    """Sentences whose order and small words are those of the texts, and whose other words are common ones."""
+    levels = common_words()
+    counts = Counter(word for text in texts for word in re.findall(r"[a-z']+", text.lower()))
+    binding = {word for word, _ in counts.most_common(BINDING_WORDS)}
+
+    def choose(match: re.Match[str]) -> str:
+        word = match[0]
+        if word.lower() in binding or "'" in word or rng.random() > REPLACED_SHARE:
+            return word
+        (level,) = rng.choices(levels, weights=list(LEVELS.values()))
+        other = rng.choice(level)
+        return other.capitalize() if word[0].isupper() else other
+
+    return [re.sub(r"[A-Za-z']+", choose, text) for text in rng.sample(texts, REPLACED)]
+
+
 def letters(text: str) -> str:
     return re.sub(r"[^a-z ]", "", text.lower()).strip()
 
@@ -113,17 +150,19 @@ def main() -> None:
             if len(text) <= MAX_CHARACTERS and letters(text) not in held_out and not AWKWARD.search(text)
         ]
 
-    sentences = rng.sample(fit(quotations()), QUOTATIONS) + rng.sample(fit(examples()), EXAMPLES)
-    texts = sentences + fit(word_rows(sentences, rng))
-    items = utterances(texts, rng)
+    quoted, shown = fit(quotations()), fit(examples())
+    sentences = rng.sample(quoted, QUOTATIONS) + rng.sample(shown, EXAMPLES)
+    sets = {"": utterances(sentences + fit(word_rows(sentences, rng)), rng)}
+    sets["_common"] = utterances(fit(with_common_words(quoted + shown, rng)), rng)
     (options.work / "waves").mkdir(parents=True, exist_ok=True)
-    first = 0
-    for voice, share in SHARES.items():
-        end = first + round(share * len(items))
-        lines = (f"{options.work}/waves/{voice}_{k:05d}.wav\t{text}\n" for k, text in enumerate(items[first:end]))
-        (options.work / f"list_{voice}.txt").write_text("".join(lines))
-        first = end
-    print(len(texts), "texts,", len(items), "utterances")
+    for kind, items in sets.items():
+        first = 0
+        for voice, share in SHARES.items():
+            end, name = first + round(share * len(items)), voice + kind
+            lines = (f"{options.work}/waves/{name}_{k:05d}.wav\t{text}\n" for k, text in enumerate(items[first:end]))
+            (options.work / f"list_{name}.txt").write_text("".join(lines))
+            print(name, end - first, "utterances")
+            first = end
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
     torchrun --nproc-per-node 2 train.py ...    a process each core or card, each with its own batches
 
 Resumes from OUT/last.pt. `--init` starts from an export (models/demo/model.safetensors, with its vocab.txt). The
-learning rate follows the hours used, not the steps, so a run ends when it should on any machine. The loss says little:
-judge by evaluate.py.
+learning rate follows the hours used, not the steps, so a run ends when it should on any machine. The loss of single
+batches says little: watch the one on held-out utterances, and judge by evaluate.py.
 """
 
 import argparse
@@ -21,11 +21,15 @@ import torch.distributed as dist
 from data import Utterance, batches_of, read_utterances
 from export import read_weights
 from f5_tts.model import CFM, DiT
-from layout import ARCHITECTURE, MEL, VOICES
+from layout import ARCHITECTURE, MEL, SETS
 
-WARM_UP_STEPS = 300
+# The layers of attention, feed-forward and text.
+MUON = (".attn.to_", ".ff.ff.", ".pwconv")
+WARM_UP_STEPS = 100
 LAST_RATE = 1e-6
 SAVE_EVERY_S = 180
+# One utterance in so many is not learned but shows, at every save, whether the rest is learned well.
+HELD_OUT_EVERY = 400
 LOG_EVERY = 50
 # A machine that was suspended must not use up the time.
 LONGEST_STEP_S = 20
@@ -47,11 +51,15 @@ def read_vocabulary(path: Path | None, utterances: list[Utterance]) -> list[str]
 
 
 def optimizers_of(network: DiT, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices, which learns more from a step than AdamW; AdamW for all else, the embedding too."""
+    """Muon for the matrices inside the blocks, which learns more from a step than AdamW; AdamW for all else.
+
+    What comes of the time alone (`attn_norm.linear`, `time_embed`) is no work for Muon: it gives every direction of a
+    matrix the same step, though those inputs lie on one curve, and the training diverges.
+    """
     matrices, rest = [], []
     for name, parameter in network.named_parameters():
-        matrix = parameter.ndim == 2 and not name.endswith("text_embed.weight")
-        (matrices if matrix else rest).append(parameter)
+        inside = parameter.ndim == 2 and any(part in name for part in MUON)
+        (matrices if inside else rest).append(parameter)
     muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     return [muon, torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98))]
 
@@ -112,15 +120,19 @@ class Training:
             gradient.copy_(mean.view_as(gradient))
         return flat[-1].item()
 
-    def learn(self, batch: list[Utterance]) -> float:
-        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
-            group["lr"] = learning_rate(self.top_rate, self.step, self.part)
+    def loss(self, batch: list[Utterance]) -> torch.Tensor:
         mel = torch.zeros(len(batch), max(u.frames for u in batch), MEL["n_mel_channels"])
         for row, utterance in zip(mel, batch, strict=True):
             row[: utterance.frames] = torch.from_numpy(utterance.mel())
         lengths = torch.tensor([u.frames for u in batch], device=self.device)
         with torch.autocast(self.device, dtype=torch.bfloat16):
             loss, _, _ = self.model(mel.to(self.device), text=[u.text for u in batch], lens=lengths)
+        return loss
+
+    def learn(self, batch: list[Utterance]) -> float:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
+            group["lr"] = learning_rate(self.top_rate, self.step, self.part)
+        loss = self.loss(batch)
         self.network.zero_grad()
         loss.backward()
         self.used_s += self.share(min(time.time() - self.last, LONGEST_STEP_S))
@@ -135,7 +147,17 @@ class Training:
         self.step += 1
         return loss.item()
 
-    def run(self, batches: list[list[Utterance]]) -> None:
+    def held_out_loss(self, batches: list[list[Utterance]]) -> float:
+        """The mean loss, with the same noise, times and masks whenever it is asked for."""
+        state = random.getstate()
+        with torch.random.fork_rng(), torch.no_grad():
+            random.seed(0)
+            torch.manual_seed(0)
+            losses = [self.loss(batch).item() for batch in batches]
+        random.setstate(state)
+        return float(np.mean(losses))
+
+    def run(self, batches: list[list[Utterance]], held_out: list[list[Utterance]]) -> None:
         self.last = saved = time.time()
         losses = []
         while self.part < 1:
@@ -151,6 +173,7 @@ class Training:
                     losses = []
                 if time.time() - saved > SAVE_EVERY_S:
                     self.save()
+                    print(self.step, f"held-out loss {self.held_out_loss(held_out):.4f}", flush=True)
                     saved = time.time()
         if not self.rank:
             self.save()
@@ -161,7 +184,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--hours", type=float, default=1)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--batch-frames", type=int, default=2500)
     parser.add_argument("--init", type=Path)
     parser.add_argument("--vocab", type=Path)
@@ -174,14 +197,16 @@ def main() -> None:
         torch.manual_seed(0)
         random.seed(0)
     options.out.mkdir(parents=True, exist_ok=True)
-    utterances = read_utterances(options.work, VOICES)
+    utterances = read_utterances(options.work, SETS)
     vocabulary = read_vocabulary(options.vocab, utterances)
     (options.out / "vocab.txt").write_text("".join(token + "\n" for token in vocabulary), encoding="utf-8")
     utterances = [u for u in utterances if set(u.text) <= set(vocabulary)]
     training = Training(options, vocabulary)
     seconds = sum(u.frames for u in utterances) * MEL["hop_length"] / MEL["target_sample_rate"]
     print(len(utterances), "utterances,", f"{seconds / 3600:.1f} h,", len(vocabulary), "tokens,", training.device)
-    training.run(batches_of(utterances, options.batch_frames))
+    held_out = utterances[::HELD_OUT_EVERY]
+    learned = [u for k, u in enumerate(utterances) if k % HELD_OUT_EVERY]
+    training.run(batches_of(learned, options.batch_frames), batches_of(held_out, options.batch_frames))
     print("finished at step", training.step)
 
 
