@@ -53,8 +53,8 @@ def read_vocabulary(path: Path | None, utterances: list[Utterance]) -> list[str]
 def optimizers_of(network: DiT, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the blocks, which learns more from a step than AdamW; AdamW for all else.
 
-    What comes of the time alone (`attn_norm.linear`, `time_embed`) is no work for Muon: it gives every direction of a
-    matrix the same step, though those inputs lie on one curve, and the training diverges.
+    What comes of the time alone (`attn_norm.linear`, `time_embed`) is left out: Muon gives every direction of a matrix
+    the same step, though those inputs lie on one curve, and trainings with all matrices diverged.
     """
     matrices, rest = [], []
     for name, parameter in network.named_parameters():
